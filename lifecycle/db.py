@@ -1,0 +1,262 @@
+"""The engine, instants in UTC, and the one way in: `Database.run` (sync) and `Database.arun` (from asyncio)."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Boolean, DateTime, Enum, Float, Integer, LargeBinary, String, create_engine, event
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Connection, Dialect, Engine, make_url
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.expression import FunctionElement
+from sqlalchemy.types import JSON, BigInteger, TypeDecorator
+from sqlmodel import Session
+
+from lifecycle.errors import DatabaseError
+from lifecycle.settings import Settings, ensure_writable, resource
+from lifecycle.states import require_aware
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+PRAGMAS = {
+    "journal_mode": "WAL",
+    "synchronous": "FULL",
+    "foreign_keys": "ON",
+    "trusted_schema": "OFF",
+    "secure_delete": "ON",
+    "busy_timeout": "30000",
+}
+
+
+class UTCDateTime(TypeDecorator[datetime]):
+    """An instant: aware UTC in Python, timestamptz on PostgreSQL, sortable text on SQLite."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        instant = require_aware(value)
+        return instant if dialect.name == "postgresql" else instant.replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def text_enum(kind: type[Any]) -> Any:
+    """A column type that stores a StrEnum as its text value."""
+    return Enum(kind, native_enum=False, length=32, values_callable=lambda members: [m.value for m in members])
+
+
+# STRICT tables of SQLite know these names only; what a type means is kept on the Python side.
+STRICT_NAMES: dict[type[Any], str] = {
+    Boolean: "INTEGER",
+    BigInteger: "INTEGER",
+    DateTime: "TEXT",
+    Enum: "TEXT",
+    Float: "REAL",
+    Integer: "INTEGER",
+    JSON: "TEXT",
+    LargeBinary: "BLOB",
+    String: "TEXT",
+}
+
+
+def _strict(name: str) -> Callable[..., str]:
+    return lambda element, compiler, **kw: name
+
+
+for _type, _name in STRICT_NAMES.items():
+    compiles(_type, "sqlite")(_strict(_name))
+
+
+class later_by(FunctionElement[datetime]):
+    """SQL for an instant plus a number of seconds: `later_by(instant, seconds)`."""
+
+    type = UTCDateTime()
+    inherit_cache = True
+
+
+@compiles(later_by, "sqlite")
+def _later_sqlite(element: Any, compiler: Any, **kw: Any) -> str:
+    instant, seconds = (compiler.process(clause, **kw) for clause in element.clauses)
+    return f"(strftime('%Y-%m-%d %H:%M:%f', {instant}, '+' || ({seconds}) || ' seconds') || '000')"
+
+
+@compiles(later_by, "postgresql")
+def _later_postgresql(element: Any, compiler: Any, **kw: Any) -> str:
+    instant, seconds = (compiler.process(clause, **kw) for clause in element.clauses)
+    return f"({instant} + ({seconds}) * interval '1 second')"
+
+
+class Database:
+    """One database; every call of `run` is one transaction that commits or leaves nothing behind."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.engine = _engine(url)
+        self._reader = self.engine.execution_options(assent_read=True)
+        self._threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="assent-db")
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.engine.dialect.name == "sqlite"
+
+    def run(self, work: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call `work(session, …)` in one writing transaction. Raises DatabaseError when the database cannot be used."""
+        return self._transact(self.engine, work, *args, **kwargs)
+
+    def read(self, work: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Like `run`, for work that writes nothing: on SQLite it never waits for a writer."""
+        return self._transact(self._reader, work, *args, **kwargs)
+
+    async def arun(self, work: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """`run` from asyncio, in a thread of the database's own pool."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, lambda: self.run(work, *args, **kwargs))
+
+    async def aread(self, work: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """`read` from asyncio."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, lambda: self.read(work, *args, **kwargs))
+
+    def _transact(
+        self, engine: Engine, work: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        try:
+            with Session(engine, expire_on_commit=False) as session, session.begin():
+                return work(session, *args, **kwargs)
+        except OperationalError as error:
+            raise DatabaseError(f"The database {self.shown_url} cannot be used: {_first_line(error)}") from error
+
+    @property
+    def shown_url(self) -> str:
+        return make_url(self.url).render_as_string(hide_password=True)
+
+    def close(self) -> None:
+        self._threads.shutdown(wait=True)
+        self.engine.dispose()
+
+    # -- the schema ------------------------------------------------------------------------------------------
+
+    def revision(self) -> str | None:
+        """The migration the database stands at; None for an empty one."""
+        return self._schema(lambda connection: MigrationContext.configure(connection).get_current_revision())
+
+    def upgrade(self, revision: str = "head") -> None:
+        """Bring the schema to this release. Raises DatabaseError when the database is from a newer one."""
+        self._refuse_newer(self.revision())
+        self._schema(lambda connection: command.upgrade(_alembic(connection), revision))
+
+    def downgrade(self, revision: str) -> None:
+        self._schema(lambda connection: command.downgrade(_alembic(connection), revision))
+
+    def check(self) -> None:
+        """Raises alembic's AutogenerateDiffsDetected when models and migrations disagree."""
+        self._schema(lambda connection: command.check(_alembic(connection)))
+
+    def require_current(self) -> None:
+        """Raises DatabaseError unless the schema is exactly this release's; an empty database is set up."""
+        found, wanted = self.revision(), _scripts().get_current_head()
+        if found is None:
+            self.upgrade()
+        elif found != wanted:
+            self._refuse_newer(found)
+            raise DatabaseError(
+                f"The database {self.shown_url} is at {found}, this release needs {wanted}: run `assent migrate`."
+            )
+
+    def _refuse_newer(self, found: str | None) -> None:
+        if found is not None and found not in {script.revision for script in _scripts().walk_revisions()}:
+            raise DatabaseError(
+                f"The database {self.shown_url} is from a newer release of Assent (at {found}, unknown here). "
+                "Install that release; nothing was changed."
+            )
+
+    def _schema(self, work: Callable[[Connection], T]) -> T:
+        try:
+            with self.engine.begin() as connection:
+                return work(connection)
+        except (OperationalError, DBAPIError) as error:
+            raise DatabaseError(f"The database {self.shown_url} cannot be used: {_first_line(error)}") from error
+
+
+def open_database(settings: Settings) -> Database:
+    """The database of these settings at this release's schema. Raises ConfigurationError or DatabaseError."""
+    if settings.database.startswith("sqlite"):
+        ensure_writable(settings.data_dir)
+    database = Database(settings.database)
+    database.require_current()
+    return database
+
+
+def _engine(url: str) -> Engine:
+    engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, record: object) -> None:
+    connection.isolation_level = None  # Python's own BEGIN is deferred; ours below is not
+    for pragma, value in PRAGMAS.items():
+        connection.execute(f"PRAGMA {pragma}={value}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A deferred BEGIN that later writes fails at once when another writer got in between.
+    deferred = connection.get_execution_options().get("assent_read", False)
+    connection.exec_driver_sql("BEGIN" if deferred else "BEGIN IMMEDIATE")
+
+
+def _alembic(connection: Connection) -> Config:
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", str(resource("migrations")))
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory(str(resource("migrations")))
+
+
+def _first_line(error: DBAPIError) -> str:
+    return str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else type(error).__name__
+
+
+def chunks(items: Sequence[T], size: int) -> list[Sequence[T]]:
+    """`items` in runs of at most `size`, to stay below a database's limit of bound values."""
+    return [items[start : start + size] for start in range(0, len(items), size)]
+
+
+def insert_once(session: Session, model: type[Any], rows: Sequence[dict[str, Any]]) -> int:
+    """Insert the rows whose unique keys are new; how many were. Owing or recording a thing twice is harmless so."""
+    if not rows:
+        return 0
+    connection, insert = session.connection(), _insert(session)
+    return sum(
+        connection.execute(insert(model.__table__).values(list(part)).on_conflict_do_nothing()).rowcount
+        for part in chunks(rows, 200)
+    )
+
+
+def insert_selected(session: Session, model: type[Any], columns: Sequence[str], rows: Any) -> int:
+    """`INSERT … SELECT` of the rows whose unique keys are new; how many were."""
+    statement = _insert(session)(model.__table__).from_select(list(columns), rows)
+    return session.connection().execute(statement.on_conflict_do_nothing()).rowcount
+
+
+def _insert(session: Session) -> Any:
+    return sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert

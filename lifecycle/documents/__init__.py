@@ -1,0 +1,1 @@
+"""Documents, versions, sections: stored, published, imported, compared."""

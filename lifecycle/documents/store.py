@@ -1,0 +1,239 @@
+"""Documents and their versions: kept, found, and derived at an instant."""
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from sqlmodel import Session, col, func, select
+
+from lifecycle import history
+from lifecycle.documents import sections
+from lifecycle.errors import Conflict, InvalidInput, NotFound
+from lifecycle.models import Body, Document, SectionRow, Version
+from lifecycle.states import DocumentKind
+
+SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*\Z")
+LOCALE = re.compile(r"[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*\Z")
+
+
+def create_document(
+    session: Session,
+    slug: str,
+    *,
+    title: str,
+    kind: DocumentKind = DocumentKind.OTHER,
+    default_locale: str = "en",
+    actor: str = "staff",
+    now: datetime,
+) -> Document:
+    """Add a document without versions. Raises InvalidInput for a bad slug, Conflict when the slug is taken."""
+    if not SLUG.match(slug):
+        raise InvalidInput(f"Slug {slug!r} may hold only a-z, 0-9 and single hyphens, such as 'privacy-policy'.")
+    if session.exec(select(Document).where(Document.slug == slug)).first():
+        raise Conflict(f"Document {slug!r} exists already; draft a version of it instead.")
+    document = Document(
+        slug=slug, title=title, kind=kind, default_locale=check_locale(default_locale), created_at=now
+    )  # fmt: skip
+    session.add(document)
+    session.flush()
+    history.record(session, actor, "created", "document", document.id, now=now, slug=slug, kind=kind.value)
+    return document
+
+
+def check_locale(locale: str) -> str:
+    """The locale itself; raises InvalidInput unless it looks like 'en' or 'de-AT' (BCP 47)."""
+    if not LOCALE.match(locale):
+        raise InvalidInput(f"Locale {locale!r} is not a language tag such as 'en' or 'de-AT'.")
+    return locale
+
+
+def documents(session: Session) -> list[Document]:
+    return list(session.exec(select(Document).order_by(Document.slug)))
+
+
+def document(session: Session, slug: str) -> Document:
+    """The document; raises NotFound that lists the slugs there are."""
+    found = session.exec(select(Document).where(Document.slug == slug)).first()
+    if found is None:
+        known = ", ".join(session.exec(select(Document.slug).order_by(Document.slug))) or "none yet"
+        raise NotFound(f"There is no document {slug!r}. Known: {known}.")
+    return found
+
+
+def draft_version(
+    session: Session,
+    document: Document,
+    texts: Mapping[str, str],
+    *,
+    titles: Mapping[str, str] | None = None,
+    number: int | None = None,
+    surviving: Sequence[str] = (),
+    imported: bool = False,
+    actor: str = "staff",
+    now: datetime,
+) -> Version:
+    """Store a new, unpublished version with one body per locale and its sections.
+
+    `surviving` names sections, as printed or by anchor, that still bind after termination.
+    Raises InvalidInput for an empty or unusable text, Conflict when the number is taken.
+    """
+    if not texts:
+        raise InvalidInput(f"A version of {document.slug!r} needs a text in at least one locale.")
+    if number is None:
+        number = (session.exec(select(func.max(Version.number)).where(_of(document))).one() or 0) + 1
+    elif session.exec(select(Version).where(_of(document), Version.number == number)).first():
+        raise Conflict(f"Version {number} of {document.slug!r} exists already; versions are never overwritten.")
+    version = Version(document_id=document.id, number=number, created_at=now, imported=imported)
+    session.add(version)
+    session.flush()
+    for locale, text in texts.items():
+        add_body(session, document, version, locale, text, title=(titles or {}).get(locale, ""),
+                 surviving=surviving, actor=actor, now=now)  # fmt: skip
+    history.record(session, actor, "drafted", "version", version.id, now=now, document=document.id, number=number)
+    return version
+
+
+def add_body(
+    session: Session,
+    document: Document,
+    version: Version,
+    locale: str,
+    text: str,
+    *,
+    title: str = "",
+    surviving: Sequence[str] = (),
+    actor: str,
+    now: datetime,
+) -> Body:
+    """Store the version's text in one more locale. Raises InvalidInput or Conflict, and nothing is stored then."""
+    check_locale(locale)
+    if session.exec(select(Body).where(Body.version_id == version.id, Body.locale == locale)).first():
+        raise Conflict(f"Version {version.number} of {document.slug!r} has a text in {locale!r} already.")
+    body = Body(
+        version_id=version.id,
+        locale=locale,
+        title=title or document.title,
+        text=check_text(text),
+        sha256=sha256(text),
+        created_at=now,
+    )
+    session.add(body)
+    session.flush()
+    pieces = sections.split(text)
+    for reference in surviving:
+        if sections.find(pieces, reference) is None:
+            raise InvalidInput(f"There is no section {reference!r} in the {locale} text to mark as surviving.")
+    kept = {sections.find(pieces, reference) for reference in surviving}
+    session.add_all(_row(body, piece, survives=piece in kept) for piece in pieces)
+    history.record(session, actor, "added", "body", body.id, now=now, version=version.id, sha256=body.sha256)
+    return body
+
+
+def check_text(text: str) -> str:
+    """The text itself; raises InvalidInput when it is blank or holds a NUL, which PostgreSQL cannot store."""
+    if not text.strip():
+        raise InvalidInput("The text is empty. A version needs words.")
+    if "\0" in text:
+        raise InvalidInput(f"The text holds a NUL character at offset {text.index(chr(0))}; remove it.")
+    return text
+
+
+def decode(data: bytes, *, name: str) -> str:
+    """The text of a file; raises InvalidInput naming the first byte that is not UTF-8."""
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InvalidInput(
+            f"{name} is not UTF-8: byte {data[error.start]:#04x} at offset {error.start}. Save it as UTF-8."
+        ) from None
+
+
+def sha256(text: str) -> str:
+    """The hash that names a body: SHA-256 of its UTF-8 bytes, in hex."""
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
+
+
+def versions(session: Session, document: Document) -> list[Version]:
+    """All versions, by number."""
+    return list(session.exec(select(Version).where(_of(document)).order_by(col(Version.number))))
+
+
+def version(session: Session, document: Document, number: int) -> Version:
+    """The version; raises NotFound that says which numbers there are."""
+    found = session.exec(select(Version).where(_of(document), Version.number == number)).first()
+    if found is None:
+        known = [str(known.number) for known in versions(session, document)]
+        raise NotFound(f"{document.slug!r} has no version {number}. Known: {', '.join(known) or 'none yet'}.")
+    return found
+
+
+def chain(session: Session, document_id: int) -> list[Version]:
+    """The published versions in the order in which they come in force, withdrawn ones included."""
+    published = select(Version).where(Version.document_id == document_id, col(Version.published_at).is_not(None))
+    return list(session.exec(published.order_by(col(Version.effective_at), col(Version.number))))
+
+
+def standing_chain(published: Sequence[Version], at: datetime) -> list[Version]:
+    """Of a chain, what was in force at or before `at` and not withdrawn by then; the last is in force."""
+    return [v for v in published if _effective(v) <= at and (v.withdrawn_at is None or v.withdrawn_at > at)]
+
+
+def in_force(session: Session, document: Document, *, at: datetime) -> Version | None:
+    """The published, not withdrawn version with the greatest effective instant up to `at`."""
+    query = select(Version).where(
+        _of(document),
+        col(Version.published_at).is_not(None),
+        col(Version.effective_at) <= at,
+        col(Version.withdrawn_at).is_(None) | (col(Version.withdrawn_at) > at),
+    )
+    latest = query.order_by(col(Version.effective_at).desc(), col(Version.number).desc())
+    return session.exec(latest.limit(1)).first()
+
+
+def upcoming(published: Sequence[Version], at: datetime) -> list[Version]:
+    """Of a chain, what is published and will come in force after `at`."""
+    return [v for v in published if _effective(v) > at and v.withdrawn_at is None]
+
+
+def bodies(session: Session, version: Version) -> list[Body]:
+    return list(session.exec(select(Body).where(Body.version_id == version.id).order_by(Body.locale)))
+
+
+def body(session: Session, version: Version, *locales: str) -> Body:
+    """The text in the first of `locales` there is (de-AT, then de), else in the document's, else in any."""
+    by_locale = {body.locale: body for body in bodies(session, version)}
+    default = session.get_one(Document, version.document_id).default_locale
+    for locale in (*locales, default):
+        for candidate in (locale, locale.split("-")[0]):
+            if candidate in by_locale:
+                return by_locale[candidate]
+    return next(iter(by_locale.values()))
+
+
+def section_rows(session: Session, body: Body) -> list[SectionRow]:
+    return list(session.exec(select(SectionRow).where(SectionRow.body_id == body.id).order_by(col(SectionRow.position))))
+
+
+def _of(document: Document) -> bool:
+    return Version.document_id == document.id
+
+
+def _effective(version: Version) -> datetime:
+    assert version.effective_at is not None, "only published versions stand in a chain"
+    return version.effective_at
+
+
+def _row(body: Body, piece: sections.Section, *, survives: bool) -> SectionRow:
+    return SectionRow(
+        body_id=body.id,
+        position=piece.position,
+        level=piece.level,
+        number=piece.number,
+        title=piece.title,
+        anchor=piece.anchor,
+        path=list(piece.path),
+        start=piece.start,
+        end=piece.end,
+        survives=survives,
+    )

@@ -1,0 +1,59 @@
+"""The append-only history: one entry for each domain write, in the same transaction (rule 9)."""
+
+import hashlib
+import json
+from datetime import datetime
+from typing import Any
+
+import rfc8785
+from sqlmodel import Session, col, select
+
+from lifecycle.models import Body, Event
+
+
+def record(session: Session, actor: str, verb: str, thing: str, thing_id: int, *, now: datetime, **facts: Any) -> Event:
+    """Write down who did what. `facts` hold ids, hashes, instants and words of a closed list: never personal data."""
+    entry = canonical(actor, verb, thing, thing_id, at=now, facts=facts)
+    event = Event(
+        at=now, actor=actor, verb=verb, thing=thing, thing_id=thing_id, entry=entry, sha256=_digest(entry)
+    )  # fmt: skip
+    session.add(event)
+    return event
+
+
+def canonical(actor: str, verb: str, thing: str, thing_id: int, *, at: datetime, facts: dict[str, Any]) -> str:
+    """The one byte form of an entry: JSON canonicalised by RFC 8785."""
+    plain = {name: value.isoformat() if isinstance(value, datetime) else value for name, value in facts.items()}
+    entry: dict[str, Any] = {"actor": actor, "verb": verb, "thing": thing, "id": thing_id, "at": at.isoformat(), "facts": plain}
+    return rfc8785.dumps(entry).decode()
+
+
+def verify(session: Session) -> list[str]:
+    """What does not hold: entries that are not their hash or canonical form, bodies that are not theirs."""
+    problems = [f"event {event.id}: {why}" for event in session.exec(select(Event)) if (why := _wrong(event))]
+    for body in session.exec(select(Body)):
+        if _digest(body.text) != body.sha256:
+            problems.append(f"body {body.id}: the text is not the one that was hashed as {body.sha256}")
+    return problems
+
+
+def of(session: Session, thing: str, thing_id: int) -> list[Event]:
+    """The entries about one thing, oldest first."""
+    about = select(Event).where(Event.thing == thing, Event.thing_id == thing_id)
+    return list(session.exec(about.order_by(col(Event.id))))
+
+
+def _wrong(event: Event) -> str:
+    if _digest(event.entry) != event.sha256:
+        return f"the entry is not the one that was hashed as {event.sha256}"
+    written = json.loads(event.entry)
+    if rfc8785.dumps(written).decode() != event.entry:
+        return "the entry is not in canonical form"
+    columns = {"actor": event.actor, "verb": event.verb, "thing": event.thing, "id": event.thing_id}
+    columns["at"] = event.at.isoformat()
+    changed = [name for name, value in columns.items() if written.get(name) != value]
+    return f"the columns {', '.join(changed)} differ from the entry" if changed else ""
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

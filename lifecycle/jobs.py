@@ -1,0 +1,134 @@
+"""What the clock runs. Every job asks our tables what is due, so running one twice, or late, is harmless."""
+
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+
+from sqlmodel import Session, col, func, select
+from sqlmodel.sql.expression import SelectOfScalar
+
+from lifecycle import engagements, terminations
+from lifecycle.db import Database
+from lifecycle.documents import store
+from lifecycle.models import Campaign, Engagement, Termination, User, Version
+from lifecycle.notices import campaigns, outbox
+from lifecycle.settings import Settings
+from lifecycle.states import Initiator, Mode, Purpose, add_calendar
+
+CHUNK = 500
+Job = Callable[[Database, Settings, datetime], int]
+
+
+def plan_campaigns(database: Database, settings: Settings, now: datetime) -> int:
+    """Owe the notices of every running campaign, a chunk a transaction; how many users were passed."""
+
+    def plan_next(session: Session) -> int:
+        running = campaigns.open_campaigns(session, now=now)
+        return sum(campaigns.plan_chunk(session, c, per_hour=settings.relay_per_hour, now=now) for c in running)
+
+    return sum(iter(lambda: database.run(plan_next), 0))
+
+
+def bring_into_effect(database: Database, settings: Settings, now: datetime) -> int:
+    """Put on record that terminations took effect, and tell the users; how many."""
+
+    def some(session: Session) -> int:
+        due = terminations.due(session, now=now, limit=CHUNK)
+        return sum(terminations.take_effect(session, termination, now=now) for termination in due)
+
+    return sum(iter(lambda: database.run(some), 0))
+
+
+def deem_silence(database: Database, settings: Settings, now: datetime) -> int:
+    """Bind told users whose window to object has passed in silence; how many."""
+
+    def deem(session: Session, told: list[Engagement]) -> int:
+        made = (engagements.deem_by_silence(session, fact, zone=settings.zone, now=now) for fact in told)
+        return sum(fact is not None for fact in made)
+
+    return sum(database.run(deem, told) for told in _unanswered(database, Mode.SILENCE))
+
+
+def remind(database: Database, settings: Settings, now: datetime) -> int:
+    """Owe reminders before a deadline and the word that it passed; how many were considered.
+
+    After an outage only the latest that was missed is owed.
+    """
+
+    def owe(session: Session, told: list[Engagement]) -> int:
+        return sum(_remind_one(session, fact, settings, now) for fact in told)
+
+    return sum(database.run(owe, told) for told in _unanswered(database, Mode.EXPLICIT))
+
+
+def _remind_one(session: Session, told: Engagement, settings: Settings, now: datetime) -> bool:
+    user, version = session.get_one(User, told.user_id), session.get_one(Version, told.version_id)
+    if _superseded(session, version, now):
+        return False
+    due = engagements.deadline(version, told.at, settings.zone)
+    stages = [
+        (add_calendar(due, settings.zone, days=-days), Purpose.ACCEPTANCE_REMINDER, f"version:{version.id}:{days}d")
+        for days in sorted(settings.reminder_days, reverse=True)
+    ] + [(due, Purpose.ACCEPTANCE_OVERDUE, f"version:{version.id}")]
+    passed = [(purpose, thing) for at, purpose, thing in stages if told.at < at <= now or at <= now and at == due]
+    if not passed:
+        return False
+    purpose, thing = passed[-1]
+    outbox.owe(session, purpose, thing, user=user, now=now, version_id=version.id)
+    return True
+
+
+def _superseded(session: Session, version: Version, now: datetime) -> bool:
+    passed = store.standing_chain(store.chain(session, version.document_id), now)
+    return any(later.id != version.id for later in passed[-1:]) and version.id in {v.id for v in passed}
+
+
+def end_for_inactivity(database: Database, settings: Settings, now: datetime) -> int:
+    """Begin the termination of users who have not used the service for `inactivity_days`; how many."""
+    if not settings.inactivity_days:
+        return 0
+    cutoff = add_calendar(now, settings.zone, days=-settings.inactivity_days)
+    cause = terminations.Cause(Initiator.INACTIVITY, f"The account was not used for {settings.inactivity_days} days.")
+
+    def some(session: Session) -> int:
+        idle = list(session.exec(_idle_since(cutoff).limit(CHUNK)))
+        for user in idle:
+            terminations.terminate(session, user, cause, notice_days=settings.inactivity_notice_days,
+                                   zone=settings.zone, actor="clock", now=now)  # fmt: skip
+        return len(idle)
+
+    return sum(iter(lambda: database.run(some), 0))
+
+
+def _idle_since(cutoff: datetime) -> SelectOfScalar[User]:
+    """Users idle since `cutoff` without an open termination, and without one by inactivity since their last use."""
+    spared = select(Termination.id).where(
+        Termination.user_id == User.id,
+        (col(Termination.rescinded_at).is_(None) & col(Termination.reinstated_at).is_(None))
+        | ((col(Termination.initiated_by) == Initiator.INACTIVITY) & (col(Termination.decided_at) > User.last_activity_at)),
+    )
+    return select(User).where(col(User.last_activity_at) <= cutoff, ~spared.exists()).order_by(col(User.id))
+
+
+def _unanswered(database: Database, mode: Mode) -> Iterator[list[Engagement]]:
+    after = 0
+    while found := database.read(engagements.unanswered, mode, after=after, limit=CHUNK):
+        yield found
+        after = found[-1].id
+
+
+# By the instant: what a person waits for. In sweeps: what carries its own instant, however late it is written down.
+TO_THE_INSTANT: tuple[Job, ...] = (plan_campaigns, bring_into_effect)
+IN_SWEEPS: tuple[Job, ...] = (deem_silence, remind, end_for_inactivity)
+SWEEP_EVERY = timedelta(minutes=1)
+
+
+def run_jobs(jobs: tuple[Job, ...], database: Database, settings: Settings, now: datetime) -> dict[str, int]:
+    """Run the jobs in turn; how much each did, by name."""
+    return {job.__name__: job(database, settings, now) for job in jobs}
+
+
+def next_due(session: Session) -> datetime | None:
+    """The earliest instant at which a job to the instant or the outbox has something to do, perhaps in the past."""
+    starts = select(func.min(Campaign.started_at)).where(Campaign.cursor == 0, col(Campaign.finished_at).is_(None))
+    found = [session.exec(starts).one(), terminations.next_effect(session), outbox.next_due(session)]
+    return min((instant for instant in found if instant is not None), default=None)

@@ -1,0 +1,27 @@
+"""The tables, one file per thing."""
+
+from lifecycle.models.document import Body, Document, SectionRow, Version
+from lifecycle.models.engagement import Engagement, Trace
+from lifecycle.models.event import Event
+from lifecycle.models.notice import Attempt, Campaign, Notice
+from lifecycle.models.termination import Ground, Termination
+from lifecycle.models.user import Choice, Reply, Request, User
+
+__all__ = [
+    "Attempt",
+    "Body",
+    "Campaign",
+    "Choice",
+    "Document",
+    "Engagement",
+    "Event",
+    "Ground",
+    "Notice",
+    "Reply",
+    "Request",
+    "SectionRow",
+    "Termination",
+    "Trace",
+    "User",
+    "Version",
+]

@@ -1,0 +1,69 @@
+"""Notices, the tries to deliver them, and the campaigns that owe them."""
+
+from datetime import datetime
+
+from sqlalchemy import Index, LargeBinary, Text, UniqueConstraint
+
+from lifecycle.models.base import STRICT, Field, SQLModel, choice, instant, key, maybe_instant
+from lifecycle.states import AttemptOutcome, Channel, NoticeStatus, Purpose
+
+
+class Notice(SQLModel, table=True):
+    """A message owed for one purpose over one channel; `key` says it is the only one (rule 6)."""
+
+    __tablename__ = "notices"
+    __table_args__ = (Index(None, "status", "priority", "due_at"), STRICT)
+
+    id: int = key()
+    key: str = Field(unique=True)
+    purpose: Purpose = choice(Purpose)
+    channel: Channel = choice(Channel)
+    user_id: int | None = Field(default=None, foreign_key="users.id", index=True, nullable=True)
+    address: str = ""
+    version_id: int | None = Field(default=None, foreign_key="versions.id", index=True, nullable=True)
+    termination_id: int | None = Field(default=None, foreign_key="terminations.id", index=True, nullable=True)
+    reply_id: int | None = Field(default=None, foreign_key="replies.id", nullable=True)
+
+    created_at: datetime = instant()
+    due_at: datetime = instant()
+    priority: int
+    status: NoticeStatus = choice(NoticeStatus, default=NoticeStatus.OWED)
+    reason: str = Field(default="", sa_type=Text)
+    attempts: int = 0
+    doubts: int = 0
+    claim: str = ""
+    lease_until: datetime | None = maybe_instant()
+    sent_at: datetime | None = maybe_instant()
+    message_id: str = ""
+    message: bytes | None = Field(default=None, sa_type=LargeBinary, nullable=True)
+
+
+class Attempt(SQLModel, table=True):
+    """One try at a notice, with the relay's own words."""
+
+    __tablename__ = "attempts"
+    __table_args__ = (UniqueConstraint("notice_id", "nth"), STRICT)
+
+    id: int = key()
+    notice_id: int = Field(foreign_key="notices.id")
+    nth: int
+    address: str
+    started_at: datetime = instant()
+    finished_at: datetime | None = maybe_instant()
+    outcome: AttemptOutcome = choice(AttemptOutcome, default=AttemptOutcome.STARTED)
+    code: int | None = Field(default=None, nullable=True)
+    reply: str = Field(default="", sa_type=Text)
+
+
+class Campaign(SQLModel, table=True):
+    """The telling of everyone about a version, resumable at `cursor` (the last user id done)."""
+
+    __tablename__ = "campaigns"
+    __table_args__ = STRICT
+
+    id: int = key()
+    version_id: int = Field(foreign_key="versions.id", unique=True)
+    started_at: datetime = instant()
+    cursor: int = 0
+    planned: int = 0
+    finished_at: datetime | None = maybe_instant()

@@ -1,0 +1,71 @@
+"""People bound by documents, what they chose, and what they asked."""
+
+from datetime import datetime
+
+from sqlalchemy import Text, UniqueConstraint
+
+from lifecycle.models.base import STRICT, Field, SQLModel, choice, instant, key, maybe_instant
+from lifecycle.states import Channel, RequestKind
+
+
+class User(SQLModel, table=True):
+    """A person by the host's `external_id`; an empty string means the host gave none."""
+
+    __tablename__ = "users"
+    __table_args__ = STRICT
+
+    id: int = key()
+    external_id: str = Field(unique=True)
+    email: str = ""
+    locale: str = ""
+    time_zone: str = ""
+    discord_id: str | None = Field(default=None, unique=True, nullable=True)
+    created_at: datetime = instant()
+    last_activity_at: datetime | None = maybe_instant(index=True)
+
+
+class Choice(SQLModel, table=True):
+    """What a user opted into or out of; the latest row of a key counts."""
+
+    __tablename__ = "choices"
+    __table_args__ = STRICT
+
+    id: int = key()
+    user_id: int = Field(foreign_key="users.id", index=True)
+    name: str
+    value: bool
+    at: datetime = instant()
+    source: str
+
+
+class Request(SQLModel, table=True):
+    """What someone asked of staff. Someone without an account is known by the Discord id alone."""
+
+    __tablename__ = "requests"
+    __table_args__ = STRICT
+
+    id: int = key()
+    user_id: int | None = Field(default=None, foreign_key="users.id", index=True, nullable=True)
+    discord_id: str = ""
+    kind: RequestKind = choice(RequestKind)
+    subject: str = Field(sa_type=Text)
+    details: str = Field(default="", sa_type=Text)
+    source: str
+    opened_at: datetime = instant()
+    answered_at: datetime | None = maybe_instant()
+    closed_at: datetime | None = maybe_instant()
+    staff_message_id: str = ""
+
+
+class Reply(SQLModel, table=True):
+    """An answer of staff to a request."""
+
+    __tablename__ = "replies"
+    __table_args__ = (UniqueConstraint("request_id", "nth"), STRICT)
+
+    id: int = key()
+    request_id: int = Field(foreign_key="requests.id")
+    nth: int
+    text: str = Field(sa_type=Text)
+    at: datetime = instant()
+    channel: Channel | None = choice(Channel, default=None, nullable=True)

@@ -1,0 +1,163 @@
+"""What each notice says: the values its template asks for, in the user's language and time zone."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_datetime, get_timezone_name
+from sqlmodel import Session
+
+from lifecycle import engagements, links, standing, terminations
+from lifecycle.documents import store
+from lifecycle.models import Document, Notice, Reply, Request, Termination, User, Version
+from lifecycle.notices.rendering import renderer
+from lifecycle.settings import Settings
+from lifecycle.states import Mode, Purpose, add_calendar
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Who reads the notice: their language, their zone, and how the operator is reached."""
+
+    user: User | None
+    locale: str
+    zone: ZoneInfo
+    settings: Settings
+
+    def day(self, instant: datetime) -> str:
+        """An instant as the reader writes it, with the zone named."""
+        local, locale = instant.astimezone(self.zone), self.locale.replace("-", "_")
+        return f"{format_datetime(local, 'd MMMM y, HH:mm', locale=locale)} ({get_timezone_name(local, locale=locale)})"
+
+
+def reader(session: Session, notice: Notice, settings: Settings) -> Reader:
+    user = session.get(User, notice.user_id) if notice.user_id else None
+    locale = renderer().locale_for(user.locale if user else "", settings.default_locale)
+    zone = ZoneInfo(user.time_zone) if user and user.time_zone else settings.zone
+    return Reader(user, locale, zone, settings)
+
+
+def values(session: Session, notice: Notice, who: Reader, *, now: datetime) -> dict[str, Any]:
+    """The values for the notice's template."""
+    settings = who.settings
+    common = {
+        "operator": settings.operator,
+        "public_url": settings.base_url,
+        "reply_to": settings.reply_to or settings.mail_from,
+        "external_id": who.user.external_id if who.user else "",
+    }
+    return common | BUILDERS[notice.purpose](session, notice, who, now)
+
+
+def unwanted(session: Session, notice: Notice, *, now: datetime) -> str:
+    """Why the notice must not go out any more; empty when it must."""
+    if notice.version_id is not None:
+        version = session.get_one(Version, notice.version_id)
+        if version.withdrawn_at is not None:
+            return "the version was withdrawn"
+        ended = standing.open_termination(session, session.get_one(User, notice.user_id))
+        if ended is not None and ended.takes_effect_at is not None and ended.takes_effect_at <= now:
+            return "the user's access has ended"
+    if notice.purpose in {Purpose.TERMINATION_NOTICE, Purpose.TERMINATION_EFFECTIVE}:
+        termination = session.get_one(Termination, notice.termination_id)
+        if termination.rescinded_at is not None or termination.reinstated_at is not None:
+            return "the termination was taken back"
+    return ""
+
+
+def _version(session: Session, notice: Notice, who: Reader, now: datetime) -> dict[str, Any]:
+    version = session.get_one(Version, notice.version_id)
+    document = session.get_one(Document, version.document_id)
+    body = store.body(session, version, who.locale)
+    told = engagements.notified(session, _user(who), version)
+    due = engagements.deadline(version, told.at if told else now, who.settings.zone)
+    asks = version.mode in {Mode.EXPLICIT, Mode.SILENCE}
+    token = links.answer_token(who.settings, _user(who).id, version.id)
+    effective_at, published_at = _known(version.effective_at), _known(version.published_at)
+    before = [v for v in store.standing_chain(store.chain(session, document.id), published_at) if v.id != version.id]
+    compare = f"{who.settings.base_url}/{document.slug}/compare/{before[-1].number}/{version.number}" if before else None
+    return {
+        "document": body.title,
+        "number": version.number,
+        "mode": version.mode,
+        "in_force": effective_at <= now,
+        "published_on": who.day(published_at),
+        "effective_on": who.day(effective_at),
+        "changes": [line for line in version.changelog.splitlines() if line.strip()],
+        "url": links.version_url(who.settings, document.slug, version.number, locale=body.locale),
+        "compare_url": compare,
+        "answer_url": f"{who.settings.base_url}/answer/{token}" if asks else None,
+        "due_on": who.day(due) if asks else None,
+    }
+
+
+def _termination(session: Session, notice: Notice, who: Reader, now: datetime) -> dict[str, Any]:
+    termination = session.get_one(Termination, notice.termination_id)
+    period = add_calendar(now, who.settings.zone, days=termination.notice_days)
+    earliest = termination.takes_effect_at or max(termination.effective_at, period)
+    return {
+        "initiated_by": termination.initiated_by,
+        "decided_on": who.day(termination.decided_at),
+        "effective_on": who.day(earliest),
+        "notice_days": termination.notice_days,
+        "reason": termination.reason,
+        "facts": termination.facts,
+        "automated": termination.automated,
+        "grounds": [_clause(clause, who) for clause in terminations.grounds(session, termination)],
+        "redress": termination.redress,
+        "surviving": [_clause(c, who) for c in terminations.surviving(session, _user(who), at=termination.decided_at)],
+        "override_reason": termination.override_reason,
+    }
+
+
+def _undone(session: Session, notice: Notice, who: Reader, now: datetime) -> dict[str, Any]:
+    termination = session.get_one(Termination, notice.termination_id)
+    undone = termination.rescinded_at or termination.reinstated_at or now
+    return {
+        "decided_on": who.day(termination.decided_at),
+        "rescinded_on": who.day(undone),
+        "reinstated_on": who.day(undone),
+        "reason": termination.undo_reason,
+    }
+
+
+def _answer(session: Session, notice: Notice, who: Reader, now: datetime) -> dict[str, Any]:
+    reply = session.get_one(Reply, notice.reply_id)
+    request = session.get_one(Request, reply.request_id)
+    return {
+        "request_number": request.id,
+        "kind": request.kind,
+        "received_on": who.day(request.opened_at),
+        "answer": reply.text,
+    }
+
+
+def _clause(clause: terminations.Clause, who: Reader) -> dict[str, Any]:
+    url = links.version_url(who.settings, clause.slug, clause.version, locale=who.locale, anchor=clause.anchor)
+    return {"document": clause.document, "version": clause.version, "number": clause.number, "title": clause.title,
+            "text": clause.text, "url": url}  # fmt: skip
+
+
+def _user(who: Reader) -> User:
+    assert who.user is not None, "notices about versions and terminations have a user"
+    return who.user
+
+
+def _known(instant: datetime | None) -> datetime:
+    assert instant is not None, "only published versions are told of"
+    return instant
+
+
+Builder = Callable[[Session, Notice, Reader, datetime], dict[str, Any]]
+BUILDERS: dict[Purpose, Builder] = {
+    Purpose.VERSION_PUBLISHED: _version,
+    Purpose.ACCEPTANCE_REMINDER: _version,
+    Purpose.ACCEPTANCE_OVERDUE: _version,
+    Purpose.TERMINATION_NOTICE: _termination,
+    Purpose.TERMINATION_EFFECTIVE: _termination,
+    Purpose.TERMINATION_RESCINDED: _undone,
+    Purpose.REINSTATED: _undone,
+    Purpose.REQUEST_ANSWERED: _answer,
+}

@@ -1,0 +1,262 @@
+"""Handing notices to the relay: claimed in small batches, each outcome on record, nothing lost in a crash.
+
+Before the first byte of a notice leaves, its exact message is kept and it stands as `sending`. So a killed process
+leaves at most one notice in doubt for each connection (rule 7).
+"""
+
+import asyncio
+import hashlib
+import random
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from email.utils import parseaddr
+
+from sqlalchemy import update
+from sqlmodel import Session, col, select
+
+from lifecycle import engagements, history, requests, terminations
+from lifecycle.db import Database
+from lifecycle.errors import AssentError
+from lifecycle.models import Attempt, Notice, User, Version
+from lifecycle.notices import contents, outbox
+from lifecycle.notices.rendering import compose, renderer
+from lifecycle.notices.smtp import Relay, Reply
+from lifecycle.settings import Settings
+from lifecycle.states import MAX_DOUBTS, PENDING_STATUSES, AttemptOutcome, Channel, NoticeStatus, Purpose, next_try
+
+MAX_ATTEMPTS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Handover:
+    """A notice on its way: its exact message and whom it goes to."""
+
+    notice_id: int
+    nth: int
+    claim: str
+    sender: str
+    address: str
+    message: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a hand-over ended, with the relay's own words."""
+
+    handover: Handover
+    reply: Reply
+    at: datetime
+
+
+# -- what the database does ----------------------------------------------------------------------------------------
+
+
+def claim(
+    session: Session, *, limit: int, settings: Settings, channel: Channel = Channel.EMAIL, now: datetime
+) -> list[Handover]:
+    """Take up to `limit` due notices for this worker, keep their messages, and mark them `sending`.
+
+    What cannot be rendered fails with its reason; what is no longer wanted is cancelled. Two workers never claim
+    the same notice: the rows are locked on PostgreSQL, and the whole database is on SQLite.
+    """
+    due = (
+        select(Notice)
+        .where(col(Notice.status).in_(PENDING_STATUSES), Notice.channel == channel)
+        .where(Notice.doubts < MAX_DOUBTS, Notice.due_at <= now)
+        .order_by(col(Notice.priority), col(Notice.due_at), col(Notice.id))
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    token = secrets.token_hex(8)
+    taken = (_take(session, notice, token, settings, now=now) for notice in session.exec(due).all())
+    return [handover for handover in taken if handover is not None]
+
+
+def _take(session: Session, notice: Notice, token: str, settings: Settings, *, now: datetime) -> Handover | None:
+    if reason := contents.unwanted(session, notice, now=now):
+        doubt = "; an earlier copy may have arrived" if notice.doubts else ""
+        _move(session, notice, NoticeStatus.CANCELLED, reason=reason + doubt, now=now)
+        return None
+    try:
+        _prepare(session, notice, settings, now=now)
+    except AssentError as error:
+        _move(session, notice, NoticeStatus.FAILED, reason=str(error), now=now)
+        _after_failure(session, notice, now=now)
+        return None
+    _move(session, notice, NoticeStatus.SENDING, now=now)
+    notice.attempts += 1
+    notice.claim, notice.lease_until = token, now + timedelta(seconds=settings.lease_seconds)
+    session.add(Attempt(notice_id=notice.id, nth=notice.attempts, address=notice.address, started_at=now))
+    assert notice.message is not None
+    sender = parseaddr(settings.mail_from)[1]
+    return Handover(notice.id, notice.attempts, token, sender, notice.address, notice.message)
+
+
+def _prepare(session: Session, notice: Notice, settings: Settings, *, now: datetime) -> None:
+    """Keep the exact message. A copy that may have arrived is repeated byte for byte, never written anew."""
+    if notice.doubts and notice.message is not None:
+        return
+    who = contents.reader(session, notice, settings)
+    rendered = renderer().render(notice.purpose, contents.values(session, notice, who, now=now), locale=who.locale)
+    notice.message_id = notice.message_id or message_id(notice, settings)
+    if notice.channel is Channel.DISCORD:
+        notice.address = notice.address or (who.user.discord_id or "" if who.user else "")
+        notice.message = f"**{rendered.subject}**\n\n{rendered.text}".encode()
+        return
+    notice.address = who.user.email if who.user else notice.address
+    notice.message = compose(rendered, sender=settings.mail_from, to=notice.address, reply_to=settings.reply_to,
+                             message_id=notice.message_id, date=now)  # fmt: skip
+
+
+def message_id(notice: Notice, settings: Settings) -> str:
+    """The same for every copy of a notice, and unguessable from outside (RFC 5322, 3.6.4)."""
+    digest = hashlib.sha256(f"{settings.signing_key}/{notice.key}".encode()).hexdigest()[:32]
+    return f"<{digest}@{parseaddr(settings.mail_from)[1].rpartition('@')[2]}>"
+
+
+def record(session: Session, outcomes: Sequence[Outcome], *, settings: Settings, now: datetime) -> None:
+    """Write down how hand-overs ended, and what follows from each.
+
+    A worker that lost its lease can still prove that its copy was sent; any other late word changes nothing.
+    """
+    for outcome in outcomes:
+        notice = session.exec(
+            select(Notice).where(Notice.id == outcome.handover.notice_id).with_for_update()
+        ).one()  # fmt: skip
+        _finish_attempt(session, notice, outcome.handover.nth, outcome.reply, at=outcome.at)
+        ours = notice.status is NoticeStatus.SENDING and notice.claim == outcome.handover.claim
+        proves = outcome.reply.outcome is AttemptOutcome.SENT and notice.status is NoticeStatus.UNKNOWN
+        if ours or proves:
+            _conclude(session, notice, outcome, settings, now=now)
+
+
+def _conclude(session: Session, notice: Notice, outcome: Outcome, settings: Settings, *, now: datetime) -> None:
+    reply = outcome.reply
+    notice.claim, notice.lease_until = "", None
+    match reply.outcome:
+        case AttemptOutcome.SENT:
+            notice.sent_at = outcome.at
+            _move(session, notice, NoticeStatus.SENT, now=now)
+            _after_sent(session, notice, settings, sent_at=outcome.at, now=now)
+        case AttemptOutcome.DEFERRED if reply.code is None or notice.attempts < MAX_ATTEMPTS:
+            notice.due_at = next_try(now, notice.attempts, random.random())  # noqa: S311  (jitter, not a secret)
+            _move(session, notice, NoticeStatus.DEFERRED, reason=reply.text, now=now)
+        case AttemptOutcome.UNKNOWN:
+            doubt(session, notice, due_at=next_try(now, 1, random.random()), now=now)  # noqa: S311
+        case _:
+            _move(session, notice, NoticeStatus.FAILED, reason=reply.text, now=now)
+            _after_failure(session, notice, now=now)
+
+
+def doubt(session: Session, notice: Notice, *, due_at: datetime, now: datetime) -> None:
+    """A copy may have arrived: repeat it once under its Message-ID, then leave it to staff (rule 7)."""
+    notice.doubts += 1
+    notice.claim, notice.lease_until, notice.due_at = "", None, due_at
+    left = notice.doubts >= MAX_DOUBTS
+    reason = "handed over in doubt twice; staff decide" if left else "handed over in doubt; repeated once"
+    _move(session, notice, NoticeStatus.UNKNOWN, reason=reason, now=now)
+    if left and notice.purpose is Purpose.TERMINATION_NOTICE:
+        terminations.notice_in_doubt(session, notice, now=now)
+
+
+def recover(session: Session, *, now: datetime, channel: Channel = Channel.EMAIL) -> int:
+    """Notices whose worker died while sending are in doubt from now on; how many there were."""
+    stale = select(Notice).where(
+        Notice.status == NoticeStatus.SENDING, Notice.channel == channel, col(Notice.lease_until) <= now
+    )
+    found = session.exec(stale.with_for_update(skip_locked=True)).all()
+    for notice in found:
+        _finish_attempt(session, notice, notice.attempts, Reply(AttemptOutcome.UNKNOWN, None, "the worker died"), at=now)
+        doubt(session, notice, due_at=now, now=now)
+    return len(found)
+
+
+def _move(session: Session, notice: Notice, status: NoticeStatus, *, reason: str = "", now: datetime) -> None:
+    outbox.move(notice, status)
+    notice.reason = reason
+    session.add(notice)
+    if status is not NoticeStatus.SENDING:
+        history.record(session, "clock", status.value, "notice", notice.id, now=now, attempt=notice.attempts)
+
+
+def _finish_attempt(session: Session, notice: Notice, nth: int, reply: Reply, *, at: datetime) -> None:
+    session.execute(
+        update(Attempt)
+        .where(col(Attempt.notice_id) == notice.id, col(Attempt.nth) == nth)
+        .values(finished_at=at, outcome=reply.outcome, code=reply.code, reply=reply.text)
+    )
+
+
+def _after_sent(session: Session, notice: Notice, settings: Settings, *, sent_at: datetime, now: datetime) -> None:
+    if notice.version_id is not None:
+        user, version = session.get_one(User, notice.user_id), session.get_one(Version, notice.version_id)
+        engagements.tell(session, user, version, notice_id=notice.id, sent_at=sent_at, now=now)
+    elif notice.purpose is Purpose.TERMINATION_NOTICE:
+        assert notice.termination_id is not None
+        terminations.notice_sent(session, notice.termination_id, sent_at=sent_at, zone=settings.zone, now=now)
+
+
+def _after_failure(session: Session, notice: Notice, *, now: datetime) -> None:
+    if notice.purpose is Purpose.TERMINATION_NOTICE:
+        terminations.notice_failed(session, notice, now=now)
+    elif notice.purpose is Purpose.REQUEST_ANSWERED:
+        assert notice.reply_id is not None
+        requests.reply_failed(session, notice.reply_id, notice.channel, now=now)
+    elif notice.user_id is not None:
+        user = session.get_one(User, notice.user_id)
+        channel = outbox.next_channel(user, [notice.channel])
+        thing = notice.key.split("/")[1]
+        if channel is not None and not _tried(session, notice, channel):
+            outbox.owe(session, notice.purpose, thing, user=user, channel=channel, now=now,
+                       version_id=notice.version_id, termination_id=notice.termination_id)  # fmt: skip
+
+
+def _tried(session: Session, notice: Notice, channel: Channel) -> bool:
+    _, thing, who, _ = notice.key.split("/")
+    key = outbox.notice_key(notice.purpose, thing, who, channel)
+    return session.exec(select(Notice.id).where(Notice.key == key)).first() is not None
+
+
+# -- what the event loop does ------------------------------------------------------------------------------------
+
+
+class Dispatcher:
+    """Empties the outbox of due mail: as many hand-overs at once as there are connections."""
+
+    def __init__(self, database: Database, settings: Settings, *, clock: Callable[[], datetime]) -> None:
+        self._database, self._settings, self._clock = database, settings, clock
+        self._relay = Relay(settings)
+        self._busy = asyncio.Lock()
+
+    async def drain(self) -> int:
+        """Send all that is due now; how many hand-overs were tried. Calls at the same time take turns."""
+        async with self._busy:
+            await self._database.arun(recover, now=self._clock())
+            return await self._drain()
+
+    async def _drain(self) -> int:
+        tried, running, finished = 0, set[asyncio.Task[Outcome]](), list[Outcome]()
+        while True:
+            room = self._settings.smtp_connections - len(running)
+            taken = await self._database.arun(self._cycle, finished, room)
+            running |= {asyncio.create_task(self._hand_over(handover)) for handover in taken}
+            tried += len(taken)
+            if not running:
+                return tried
+            done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+            finished = [task.result() for task in done]
+
+    def _cycle(self, session: Session, finished: Sequence[Outcome], room: int) -> list[Handover]:
+        """One transaction: what ended is recorded, what is due next is claimed."""
+        now = self._clock()
+        record(session, finished, settings=self._settings, now=now)
+        return claim(session, limit=room, settings=self._settings, now=now)
+
+    async def _hand_over(self, handover: Handover) -> Outcome:
+        reply = await self._relay.send(handover.sender, handover.address, handover.message)
+        return Outcome(handover, reply, self._clock())
+
+    async def close(self) -> None:
+        await self._relay.close()

@@ -1,0 +1,166 @@
+"""Notices owed: each has a unique key, so owing one twice is harmless (rule 6)."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import CursorResult, update
+from sqlmodel import Session, col, func, select
+
+from lifecycle import history
+from lifecycle.db import insert_once
+from lifecycle.errors import Conflict, InvalidInput, NotFound
+from lifecycle.models import Attempt, Notice, User
+from lifecycle.states import MAX_DOUBTS, NOTICE_TRANSITIONS, PENDING_STATUSES, Channel, NoticeStatus, Purpose
+
+NO_ADDRESS = "no address: the user has neither e-mail nor Discord"
+
+
+def notice_key(purpose: Purpose, thing: str, who: str, channel: Channel) -> str:
+    """The natural key of a notice: what for, about which thing, to whom, over which channel."""
+    return f"{purpose.value}/{thing}/{who}/{channel.value}"
+
+
+def first_channel(user: User) -> Channel | None:
+    """How a user is reached: by e-mail if there is an address, else over Discord, else not at all."""
+    return Channel.EMAIL if user.email else Channel.DISCORD if user.discord_id else None
+
+
+def next_channel(user: User, failed: Sequence[Channel]) -> Channel | None:
+    """The channel to try after others failed; None when there is no other."""
+    open_ones = [(Channel.EMAIL, user.email), (Channel.DISCORD, user.discord_id)]
+    return next((channel for channel, address in open_ones if address and channel not in failed), None)
+
+
+def owe(
+    session: Session,
+    purpose: Purpose,
+    thing: str,
+    *,
+    user: User | None,
+    address: str = "",
+    channel: Channel | None = None,
+    due_at: datetime | None = None,
+    now: datetime,
+    version_id: int | None = None,
+    termination_id: int | None = None,
+    reply_id: int | None = None,
+) -> Notice:
+    """Owe a message at `due_at` (now by default). Owing it again changes nothing and returns the one there is.
+
+    A user who cannot be reached gets a `skipped` notice that says so, never silence. `address` is for
+    someone without an account.
+    """
+    wanted = channel or (first_channel(user) if user else None)
+    notice_id = notice_key(purpose, thing, str(user.id) if user else "-", wanted or Channel.EMAIL)
+    row = {
+        "key": notice_id,
+        "purpose": purpose,
+        "channel": wanted or Channel.EMAIL,
+        "user_id": user.id if user else None,
+        "address": address,
+        "version_id": version_id,
+        "termination_id": termination_id,
+        "reply_id": reply_id,
+        "created_at": now,
+        "due_at": due_at or now,
+        "priority": purpose.priority,
+        "status": NoticeStatus.OWED if wanted else NoticeStatus.SKIPPED,
+        "reason": "" if wanted else NO_ADDRESS,
+        "attempts": 0,
+        "doubts": 0,
+        "claim": "",
+        "message_id": "",
+    }
+    added = insert_once(session, Notice, [row])
+    owed = session.exec(select(Notice).where(Notice.key == notice_id)).one()
+    if added:
+        history.record(session, "clock", "owed", "notice", owed.id, now=now, purpose=purpose.value, about=thing,
+                       status=owed.status.value)  # fmt: skip
+    return owed
+
+
+def notice(session: Session, notice_id: int) -> Notice:
+    """The notice; raises NotFound."""
+    found = session.get(Notice, notice_id)
+    if found is None:
+        raise NotFound(f"There is no notice {notice_id}. `assent notice list` shows those there are.")
+    return found
+
+
+def notices(
+    session: Session,
+    *,
+    status: NoticeStatus | None = None,
+    purpose: Purpose | None = None,
+    user: User | None = None,
+    after: int = 0,
+    limit: int = 100,
+) -> list[Notice]:
+    """Notices in key order after `after`, filtered."""
+    query = select(Notice).where(col(Notice.id) > after)
+    if status is not None:
+        query = query.where(Notice.status == status)
+    if purpose is not None:
+        query = query.where(Notice.purpose == purpose)
+    if user is not None:
+        query = query.where(Notice.user_id == user.id)
+    return list(session.exec(query.order_by(col(Notice.id)).limit(limit)))
+
+
+def attempts(session: Session, notice: Notice) -> list[Attempt]:
+    return list(session.exec(select(Attempt).where(Attempt.notice_id == notice.id).order_by(col(Attempt.nth))))
+
+
+def counts(session: Session) -> dict[NoticeStatus, int]:
+    """How many notices stand in each status."""
+    rows = session.exec(select(Notice.status, func.count()).group_by(Notice.status))
+    return {NoticeStatus(status): number for status, number in rows}
+
+
+def cancel(session: Session, *conditions: Any, reason: str, now: datetime) -> int:
+    """Cancel notices that are owed or deferred and were never in doubt; how many were."""
+    waiting = col(Notice.status).in_([NoticeStatus.OWED, NoticeStatus.DEFERRED])
+    ids = list(session.exec(select(Notice.id).where(waiting, *conditions)))
+    changed: CursorResult[object] = session.execute(  # type: ignore[assignment]
+        update(Notice).where(waiting, *conditions).values(status=NoticeStatus.CANCELLED, reason=reason)
+    )
+    for notice_id in ids:
+        history.record(session, "clock", "cancelled", "notice", notice_id, now=now)
+    return changed.rowcount
+
+
+def next_due(session: Session, *, channel: Channel = Channel.EMAIL) -> datetime | None:
+    """When the next waiting notice is due, perhaps in the past."""
+    waiting = select(func.min(Notice.due_at)).where(
+        col(Notice.status).in_(PENDING_STATUSES), Notice.channel == channel, Notice.doubts < MAX_DOUBTS
+    )
+    return session.exec(waiting).one()
+
+
+def move(notice: Notice, status: NoticeStatus) -> None:
+    """Change the status as NOTICE_TRANSITIONS allows; any other change is a fault of ours and raises."""
+    if status not in NOTICE_TRANSITIONS[notice.status]:
+        raise AssertionError(f"notice {notice.id} cannot go from {notice.status.value} to {status.value}")
+    notice.status = status
+
+
+def resolve(session: Session, notice: Notice, outcome: str, *, actor: str = "staff", now: datetime) -> Notice:
+    """Staff settle a notice that is `unknown`, `failed` or `skipped`: `retry` it, or `drop` it.
+
+    Raises Conflict for any other status. A retry keeps the Message-ID, so a copy that did arrive is recognisable.
+    """
+    if notice.status not in {NoticeStatus.UNKNOWN, NoticeStatus.FAILED, NoticeStatus.SKIPPED}:
+        raise Conflict(f"Notice {notice.id} is {notice.status.value}; only unknown, failed or skipped ones are settled.")
+    if outcome == "retry":
+        move(notice, NoticeStatus.OWED)
+        notice.due_at, notice.reason = now, ""
+        notice.doubts = min(notice.doubts, MAX_DOUBTS - 1)
+    elif outcome == "drop":
+        move(notice, NoticeStatus.CANCELLED)
+        notice.reason = "dropped by staff"
+    else:
+        raise InvalidInput(f"Outcome {outcome!r} is not one of: retry, drop.")
+    session.add(notice)
+    history.record(session, actor, "resolved", "notice", notice.id, now=now, outcome=outcome)
+    return notice

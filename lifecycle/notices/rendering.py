@@ -1,0 +1,221 @@
+"""From a template and values to a mail: one Markdown source, two parts, and no way in for what a value holds.
+
+Every `{{ value }}` leaves Jinja as a marker of letters and digits. Markdown is rendered with the markers in it, and
+each marker is then replaced by its value, encoded for the place it stands in. So a value can never become
+Markdown, HTML, a header or template code.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from email import message_from_bytes, policy
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.utils import format_datetime, parseaddr
+from functools import cache
+from html import escape
+from typing import Any
+
+import css_inline
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateNotFound, UndefinedError, pass_context
+from jinja2 import TemplateError as JinjaError
+from jinja2.runtime import Context
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+from lifecycle.errors import TemplateError
+from lifecycle.settings import resource
+from lifecycle.states import Purpose
+
+MARKER = re.compile(r"zqv(\d+)qz")
+SUBJECT_LIMIT = 200
+RIGHT_TO_LEFT = {"ar", "fa", "he", "ur"}
+CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A mail before it is addressed."""
+
+    subject: str
+    text: str
+    html: str
+    locale: str
+
+
+class Renderer:
+    """The mail templates of one installation."""
+
+    def __init__(self) -> None:
+        self.folder = resource("templates")
+        self._jinja = Environment(
+            loader=FileSystemLoader(self.folder),
+            undefined=StrictUndefined,
+            finalize=_mark,
+            autoescape=False,  # noqa: S701  (values never reach the page through Jinja: see the module's docstring)
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._layout = Environment(loader=FileSystemLoader(self.folder), undefined=StrictUndefined, autoescape=True)
+        self._inliner = css_inline.CSSInliner(
+            extra_css=(self.folder / "email" / "layout.css").read_text("utf-8"), load_remote_stylesheets=False,
+            keep_style_tags=True, keep_at_rules=True,
+        )  # fmt: skip
+        self._markdown = MarkdownIt("commonmark", {"html": False})
+
+    def locales(self) -> list[str]:
+        """The locales there are templates for."""
+        return sorted(path.name for path in (self.folder / "email").iterdir() if path.is_dir())
+
+    def locale_for(self, wanted: str, default: str) -> str:
+        """The best locale there is: de-AT, then de, then the default, then English."""
+        there = self.locales()
+        candidates = [wanted, wanted.split("-")[0], default, default.split("-")[0], "en"]
+        return next((locale for locale in candidates if locale in there), there[0])
+
+    def render(self, purpose: Purpose, values: Mapping[str, Any], *, locale: str) -> Rendered:
+        """Subject, text and HTML of a mail. Raises TemplateError naming the template and what it misses."""
+        name = f"email/{locale}/{purpose.value}.md"
+        given: list[str] = []
+        source = self._source(name, {**values, "_given": given})
+        head, _, body = source.partition("\n")
+        if not head.startswith("Subject: "):
+            raise TemplateError(f"Template {name} must begin with a line 'Subject: …'.")
+        tokens = self._markdown.parse(body.strip())
+        subject = header_text(_fill(head.removeprefix("Subject: "), given, str))
+        html = self._markdown.renderer.render(tokens, self._markdown.options, {})
+        page = self._layout.get_template("email/layout.html").render(
+            subject=subject, lang=locale, dir="rtl" if locale.split("-")[0] in RIGHT_TO_LEFT else "ltr",
+            content=_Safe(_fill(html, given, _html_value)), operator=str(values.get("operator", "")),
+        )  # fmt: skip
+        return Rendered(subject, _fill(as_text(tokens), given, _text_value), self._inliner.inline(page), locale)
+
+    def _source(self, name: str, values: Mapping[str, Any]) -> str:
+        try:
+            return self._jinja.get_template(name).render(**values)
+        except TemplateNotFound as error:
+            raise TemplateError(f"There is no template {error.name}.") from None
+        except UndefinedError as error:
+            raise TemplateError(f"Template {name}: {error.message}.") from None
+        except JinjaError as error:
+            raise TemplateError(f"Template {name} does not compile: {error}.") from None
+
+
+@pass_context
+def _mark(context: Context, value: Any) -> str:
+    given: list[str] = context["_given"]
+    given.append(str(value))
+    return f"zqv{len(given) - 1}qz"
+
+
+def _fill(text: str, given: list[str], encode: Callable[[str], str]) -> str:
+    return MARKER.sub(lambda found: encode(given[int(found[1])]), text)
+
+
+class _Safe(str):
+    """HTML that is safe by construction, as Jinja's layout expects it."""
+
+    def __html__(self) -> str:
+        return self
+
+
+def _html_value(value: str) -> str:
+    return "<br>".join(escape(CONTROLS.sub(" ", line)) for line in value.splitlines())
+
+
+def _text_value(value: str) -> str:
+    return "\n".join(CONTROLS.sub(" ", line) for line in value.splitlines())
+
+
+def header_text(value: str) -> str:
+    """A value fit for a header: one line, no control or direction characters, nothing that reads as an encoded word."""
+    flat = " ".join(CONTROLS.sub(" ", value).split()).replace("=?", "= ?")
+    return flat if len(flat) <= SUBJECT_LIMIT else flat[: SUBJECT_LIMIT - 1].rstrip() + "…"
+
+
+# -- the text part ---------------------------------------------------------------------------------------------------
+
+
+def as_text(tokens: list[Token]) -> str:
+    """The plain text that says the same as the HTML: links written out, lists with dashes, quotes with bars."""
+    lines: list[str] = []
+    prefix: list[str] = []
+    bullet = ""
+    for token in tokens:
+        if token.type == "blockquote_open":
+            prefix.append("> ")
+        elif token.type == "list_item_open":
+            prefix.append("  ")
+            bullet = f"{token.info}. " if token.info else "- "
+        elif token.type in {"blockquote_close", "list_item_close"}:
+            prefix.pop()
+        elif token.type == "inline":
+            lead = "".join(prefix)
+            if bullet:
+                lead, bullet = lead[:-2] + bullet, ""
+            lines.append(lead + _inline(token.children or []))
+            lines.append("")
+        elif token.type == "hr":
+            lines += ["--", ""]
+    return re.sub(r"\n\n(?=\s*- )", "\n", "\n".join(lines).strip()) + "\n"
+
+
+def _inline(children: list[Token]) -> str:
+    out: list[str] = []
+    links: list[tuple[str, int]] = []
+    for child in children:
+        if child.type == "link_open":
+            links.append((str(child.attrGet("href")), len(out)))
+        elif child.type == "link_close":
+            href, start = links.pop()
+            label = "".join(out[start:])
+            out[start:] = [label if label == href else f"{label}: {href}"]
+        else:
+            out.append("\n" if child.type in {"softbreak", "hardbreak"} else child.content)
+    return "".join(out)
+
+
+# -- the message -------------------------------------------------------------------------------------------------------
+
+
+def compose(
+    rendered: Rendered, *, sender: str, to: str, reply_to: str, message_id: str, date: datetime
+) -> bytes:  # fmt: skip
+    """The exact bytes handed to the relay: multipart text and HTML, CRLF lines, headers of RFC 5322 and RFC 3834.
+
+    Raises TemplateError when the bytes, read back, do not hold exactly the headers that were meant.
+    """
+    message = EmailMessage(policy=policy.SMTP)
+    name, address = parseaddr(sender)
+    meant = {
+        "From": str(Address(header_text(name), addr_spec=address)),
+        "To": str(Address(addr_spec=to)),
+        "Subject": rendered.subject,
+        "Date": format_datetime(date),
+        "Message-ID": message_id,
+        "Auto-Submitted": "auto-generated",
+        "Content-Language": rendered.locale,
+    } | ({"Reply-To": reply_to} if reply_to else {})
+    for header, value in meant.items():
+        message[header] = value
+    message.set_content(rendered.text, cte="quoted-printable")
+    message.add_alternative(rendered.html, subtype="html", cte="quoted-printable")
+    data = message.as_bytes()
+    _require_as_meant(data, meant)
+    return data
+
+
+def _require_as_meant(data: bytes, meant: Mapping[str, str]) -> None:
+    """Python 3.11 lets an encoded newline through into headers, so the bytes are read back and compared."""
+    found = message_from_bytes(data, policy=policy.default)
+    extra = set(found.keys()) - set(meant) - {"MIME-Version", "Content-Type"}
+    wrong = [name for name in ("To", "Subject", "Message-ID") if str(found[name]) != meant[name]]
+    if extra or wrong or len(found.keys()) != len(set(found.keys())):
+        raise TemplateError(f"The message would not carry the headers meant: {', '.join(sorted(extra) + wrong)}.")
+
+
+@cache
+def renderer() -> Renderer:
+    """The renderer of this process; templates are read once."""
+    return Renderer()

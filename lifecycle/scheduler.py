@@ -1,0 +1,87 @@
+"""When the jobs run. APScheduler is only the clock: what is due stands in our tables, so a restart catches up."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+from lifecycle import jobs
+from lifecycle.db import Database
+from lifecycle.errors import AssentError
+from lifecycle.notices.delivery import Dispatcher
+from lifecycle.settings import Settings
+
+log = logging.getLogger("assent.scheduler")
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Clockwork:
+    """One worker: wakes every `poll_seconds` for what other processes wrote, and at the very instant of what is due."""
+
+    def __init__(self, database: Database, settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> None:
+        self._database, self._settings, self._clock = database, settings, clock
+        self._dispatcher = Dispatcher(database, settings, clock=clock)
+        self._scheduler = AsyncIOScheduler(timezone=UTC, job_defaults={"misfire_grace_time": None, "coalesce": True})
+        self._draining: asyncio.Task[None] | None = None
+        self._turn = asyncio.Lock()
+
+    def start(self) -> None:
+        """Begin; what fell due while nothing ran is done at once."""
+        now = utc_now()
+        self._scheduler.add_job(self.wake, "interval", seconds=self._settings.poll_seconds, next_run_time=now, id="poll")
+        self._scheduler.add_job(
+            self.sweep, "interval", seconds=jobs.SWEEP_EVERY.total_seconds(), next_run_time=now, id="sweep"
+        )  # fmt: skip
+        self._scheduler.start()
+
+    async def wake(self) -> None:
+        """Do what is due, and set the alarm for what comes next."""
+        async with self._turn:
+            try:
+                await self._wake()
+            except AssentError as error:
+                log.error("The clock goes on after: %s", error)
+
+    async def _wake(self) -> None:
+        due = await self._database.aread(jobs.next_due)
+        if due is not None and due <= self._clock():
+            await self._run(jobs.TO_THE_INSTANT)
+            self._drain_in_background()
+            due = await self._database.aread(jobs.next_due)
+        if due is not None and due > self._clock():
+            self._scheduler.add_job(self.wake, "date", run_date=due, id="due", replace_existing=True)
+
+    async def sweep(self) -> None:
+        """Run the jobs that need no exact instant, and take up what a dead worker left in doubt."""
+        async with self._turn:
+            try:
+                await self._run(jobs.IN_SWEEPS)
+                self._drain_in_background()
+            except AssentError as error:
+                log.error("The sweep goes on after: %s", error)
+
+    async def _run(self, some: tuple[jobs.Job, ...]) -> None:
+        await asyncio.to_thread(jobs.run_jobs, some, self._database, self._settings, self._clock())
+
+    def _drain_in_background(self) -> None:
+        """A long drain claims what falls due meanwhile, by priority; so one at a time is enough, and nobody waits."""
+        if self._draining is None or self._draining.done():
+            self._draining = asyncio.create_task(self._drain())
+
+    async def _drain(self) -> None:
+        try:
+            await self._dispatcher.drain()
+        except AssentError as error:
+            log.error("The dispatcher goes on after: %s", error)
+
+    async def stop(self) -> None:
+        """Stop waking, let the hand-overs under way end, and say goodbye to the relay."""
+        self._scheduler.shutdown(wait=False)
+        if self._draining is not None:
+            await self._draining
+        await self._dispatcher.close()

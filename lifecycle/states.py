@@ -1,0 +1,193 @@
+"""Enums, the transitions they allow, and calendar arithmetic. Pure: no clock, no database."""
+
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import TypeVar
+from zoneinfo import ZoneInfo
+
+from dateutil.relativedelta import relativedelta
+
+from lifecycle.errors import InvalidInput
+
+E = TypeVar("E", bound=StrEnum)
+
+
+class DocumentKind(StrEnum):
+    TERMS = "terms"
+    PRIVACY = "privacy"
+    COOKIES = "cookies"
+    ACCEPTABLE_USE = "acceptable-use"
+    DPA = "dpa"
+    COMMUNITY = "community"
+    OTHER = "other"
+
+
+class Mode(StrEnum):
+    """How a version comes to bind, from the mildest to the strictest."""
+
+    EDITORIAL = "editorial"
+    NOTICE = "notice"
+    CONTINUED_USE = "continued_use"
+    SILENCE = "silence"
+    EXPLICIT = "explicit"
+
+    @property
+    def strictness(self) -> int:
+        return list(Mode).index(self)
+
+
+class EngagementKind(StrEnum):
+    NOTIFIED = "notified"
+    VIEWED = "viewed"
+    ACCEPTED = "accepted"
+    ACKNOWLEDGED = "acknowledged"
+    DEEMED_BY_USE = "deemed_by_use"
+    DEEMED_BY_SILENCE = "deemed_by_silence"
+    DECLINED = "declined"
+    OBJECTED = "objected"
+    WITHDRAWN = "withdrawn"
+    IMPORTED = "imported"
+
+
+# Which recorded facts make a version bind, by the strictest mode that stands between the user and it.
+BINDING_KINDS: dict[Mode, frozenset[EngagementKind]] = {
+    mode: frozenset({EngagementKind.ACCEPTED, EngagementKind.IMPORTED, *extra})
+    for mode, extra in {
+        Mode.EDITORIAL: {EngagementKind.NOTIFIED, EngagementKind.ACKNOWLEDGED},
+        Mode.NOTICE: {EngagementKind.NOTIFIED, EngagementKind.ACKNOWLEDGED},
+        Mode.CONTINUED_USE: {EngagementKind.DEEMED_BY_USE},
+        Mode.SILENCE: {EngagementKind.DEEMED_BY_SILENCE},
+        Mode.EXPLICIT: set[EngagementKind](),
+    }.items()
+}
+
+
+class Decision(StrEnum):
+    """What a user may do now."""
+
+    ALLOW = "allow"
+    WARN = "warn"
+    BLOCK = "block"
+
+
+class Channel(StrEnum):
+    EMAIL = "email"
+    DISCORD = "discord"
+
+
+class Purpose(StrEnum):
+    """What a notice is for; each has a template of the same name."""
+
+    VERSION_PUBLISHED = "version_published"
+    ACCEPTANCE_REMINDER = "acceptance_reminder"
+    ACCEPTANCE_OVERDUE = "acceptance_overdue"
+    TERMINATION_NOTICE = "termination_notice"
+    TERMINATION_EFFECTIVE = "termination_effective"
+    TERMINATION_RESCINDED = "termination_rescinded"
+    REINSTATED = "reinstated"
+    REQUEST_ANSWERED = "request_answered"
+
+    @property
+    def priority(self) -> int:
+        """Lower leaves first: what ends someone's access never queues behind a campaign."""
+        bulk = {Purpose.VERSION_PUBLISHED, Purpose.ACCEPTANCE_REMINDER, Purpose.ACCEPTANCE_OVERDUE}
+        return 10 if self in bulk else 0
+
+
+class NoticeStatus(StrEnum):
+    OWED = "owed"
+    SENDING = "sending"
+    SENT = "sent"
+    DEFERRED = "deferred"
+    UNKNOWN = "unknown"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    SKIPPED = "skipped"
+
+
+class AttemptOutcome(StrEnum):
+    STARTED = "started"
+    SENT = "sent"
+    DEFERRED = "deferred"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+
+class Initiator(StrEnum):
+    """Who ends the access."""
+
+    PROVIDER = "provider"
+    USER = "user"
+    INACTIVITY = "inactivity"
+
+
+class RequestKind(StrEnum):
+    QUESTION = "question"
+    SUPPORT = "support"
+    ERASURE = "erasure"
+    ACCESS = "access"
+    OPT_OUT = "opt_out"
+    OBJECTION = "objection"
+    APPEAL = "appeal"
+    ABUSE = "abuse"
+    UNDERAGE = "underage"
+
+
+# Waiting for the dispatcher, at their due instant.
+PENDING_STATUSES = (NoticeStatus.OWED, NoticeStatus.DEFERRED, NoticeStatus.UNKNOWN)
+
+NOTICE_TRANSITIONS: dict[NoticeStatus, frozenset[NoticeStatus]] = {
+    NoticeStatus.OWED: frozenset({NoticeStatus.SENDING, NoticeStatus.CANCELLED, NoticeStatus.FAILED}),
+    NoticeStatus.SENDING: frozenset(
+        {NoticeStatus.SENT, NoticeStatus.DEFERRED, NoticeStatus.FAILED, NoticeStatus.UNKNOWN}
+    ),
+    NoticeStatus.DEFERRED: frozenset({NoticeStatus.SENDING, NoticeStatus.CANCELLED, NoticeStatus.FAILED}),
+    NoticeStatus.UNKNOWN: frozenset(
+        {NoticeStatus.SENDING, NoticeStatus.SENT, NoticeStatus.OWED, NoticeStatus.CANCELLED}
+    ),
+    NoticeStatus.FAILED: frozenset({NoticeStatus.OWED, NoticeStatus.CANCELLED}),
+    NoticeStatus.SENT: frozenset(),
+    NoticeStatus.CANCELLED: frozenset(),
+    NoticeStatus.SKIPPED: frozenset({NoticeStatus.OWED, NoticeStatus.CANCELLED}),
+}
+
+MAX_DOUBTS = 2  # rule 7: one hand-over in doubt is repeated once, then it is left to staff
+
+
+def parse_choice(kind: type[E], value: str, *, what: str) -> E:
+    """The member of `kind` written `value`; raises InvalidInput that lists the members."""
+    try:
+        return kind(value)
+    except ValueError:
+        raise InvalidInput(f"{what} {value!r} is not one of: {', '.join(kind)}.") from None
+
+
+def require_aware(instant: datetime, *, what: str = "instant") -> datetime:
+    """The instant in UTC; raises InvalidInput when it carries no zone (rule 11)."""
+    if instant.tzinfo is None:
+        raise InvalidInput(f"{what} {instant.isoformat()!r} has no time zone; add one, such as 'Z' or '+02:00'.")
+    return instant.astimezone(UTC)
+
+
+def parse_instant(value: str, *, what: str = "instant") -> datetime:
+    """An ISO 8601 instant with a zone, in UTC; raises InvalidInput."""
+    try:
+        return require_aware(datetime.fromisoformat(value), what=what)
+    except ValueError:
+        raise InvalidInput(f"{what} {value!r} is not an instant such as '2026-01-31T09:00:00Z'.") from None
+
+
+def add_calendar(instant: datetime, zone: ZoneInfo, *, days: int = 0, months: int = 0) -> datetime:
+    """`instant` plus whole calendar days and months as the clock on the wall in `zone` counts them.
+
+    One month after 31 January is the last day of February; a day across a change to summer time may have
+    23 hours. A wall time that the change skips moves on to the next that exists. Returns aware UTC.
+    """
+    wall = instant.astimezone(zone).replace(tzinfo=None) + relativedelta(months=months, days=days)
+    return wall.replace(tzinfo=zone).astimezone(UTC)
+
+
+def next_try(now: datetime, attempts: int, jitter: float) -> datetime:
+    """When a deferred notice is tried again: 1, 2, 4 … minutes up to 4 hours, times 1 to 1.25 by `jitter` in 0..1."""
+    minutes = min(2 ** max(attempts - 1, 0), 240)
+    return now + timedelta(minutes=minutes) * (1 + jitter / 4)

@@ -1,0 +1,355 @@
+"""The end of a user's access: decided, announced, in effect, undone."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import update
+from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
+
+from lifecycle import engagements, history, regimes, requests
+from lifecycle.documents import sections, store
+from lifecycle.errors import Conflict, InvalidInput, NotFound, RuleRefused
+from lifecycle.models import Body, Document, Ground, Notice, SectionRow, Termination, User, Version
+from lifecycle.notices import outbox
+from lifecycle.standing import open_termination
+from lifecycle.states import Channel, Initiator, NoticeStatus, Purpose, RequestKind, add_calendar
+
+MAX_DAYS = 3650
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why and how access ends. `grounds` are pairs of document slug and section (as printed, anchor or title)."""
+
+    initiated_by: Initiator
+    reason: str
+    grounds: Sequence[tuple[str, str]] = ()
+    facts: str = ""
+    automated: bool = False
+    redress: str = ""
+    regime: str = "contract"
+    override_reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """A section of a version, quoted: a ground, or one that survives."""
+
+    document: str
+    slug: str
+    version: int
+    number: str
+    title: str
+    anchor: str
+    text: str
+
+
+def terminate(
+    session: Session,
+    user: User,
+    cause: Cause,
+    *,
+    notice_days: int = 0,
+    notice_at: datetime | None = None,
+    effective_at: datetime | None = None,
+    zone: ZoneInfo,
+    actor: str = "staff",
+    now: datetime,
+) -> Termination:
+    """Decide that the user's access ends, and owe its notice at `notice_at` (now by default).
+
+    A termination by the user takes effect at `effective_at`. Any other takes effect only once its notice is proven
+    sent and `notice_days` calendar days have passed since, and not before `effective_at` (rule 5).
+    Raises Conflict when one is open already, InvalidInput for instants in the past or grounds that the version
+    which bound the user does not hold, RuleRefused when the regime asks for more.
+    """
+    notify_at = _check(session, user, cause, notice_days, notice_at, effective_at, now=now)
+    earliest = effective_at or add_calendar(notify_at, zone, days=notice_days)
+    termination = Termination(
+        user_id=user.id,
+        initiated_by=cause.initiated_by,
+        reason=cause.reason,
+        facts=cause.facts,
+        automated=cause.automated,
+        regime=cause.regime,
+        redress=cause.redress,
+        override_reason=cause.override_reason,
+        decided_at=now,
+        notice_days=notice_days,
+        effective_at=earliest,
+        takes_effect_at=earliest if cause.initiated_by is Initiator.USER else None,
+    )
+    session.add(termination)
+    session.flush()
+    for section in _grounds(session, user, cause.grounds, at=now):
+        session.add(Ground(termination_id=termination.id, section_id=section.id))
+    history.record(session, actor, "decided", "termination", termination.id, now=now, user=user.id,
+                   initiated_by=cause.initiated_by.value, effective_at=earliest, notice_days=notice_days)  # fmt: skip
+    _announce(session, termination, user, due_at=notify_at, now=now)
+    return termination
+
+
+def _check(
+    session: Session, user: User, cause: Cause, notice_days: int,
+    notice_at: datetime | None, effective_at: datetime | None, *, now: datetime,
+) -> datetime:  # fmt: skip
+    if (open_one := open_termination(session, user)) is not None:
+        state = "in effect" if open_one.took_effect_at else "under way"
+        raise Conflict(
+            f"Termination {open_one.id} of user {user.external_id!r} is {state}; rescind or reinstate it first."
+        )
+    if not cause.reason.strip():
+        raise InvalidInput("Give the reason; it stands in the notice to the user.")
+    if not 0 <= notice_days <= MAX_DAYS:
+        raise InvalidInput(f"notice_days is {notice_days}; it must lie between 0 and {MAX_DAYS}.")
+    for name, instant in (("notice_at", notice_at), ("effective_at", effective_at)):
+        if instant is not None and instant < now:
+            raise InvalidInput(f"{name} {instant.isoformat()} lies in the past (now {now.isoformat()}). Choose a later one.")
+    if cause.initiated_by is Initiator.PROVIDER:
+        given = {"reason": True, "facts": bool(cause.facts), "grounds": bool(cause.grounds),
+                 "redress": bool(cause.redress)}  # fmt: skip
+        regimes.require_termination(cause.regime, notice_days, given, override_reason=cause.override_reason)
+    return notice_at or now
+
+
+def _grounds(
+    session: Session, user: User, references: Sequence[tuple[str, str]], *, at: datetime
+) -> list[SectionRow]:  # fmt: skip
+    found = {}
+    for slug, reference in references:
+        document = store.document(session, slug)
+        bound = engagements.bound(session, user, document, at=at)
+        if bound is None:
+            raise RuleRefused(f"No version of {slug!r} binds user {user.external_id!r}, so it can be no ground.")
+        body = store.body(session, bound.version, user.locale)
+        section = sections.find(sections.split(body.text), reference)
+        if section is None:
+            raise InvalidInput(
+                f"Version {bound.version.number} of {slug!r}, which binds user {user.external_id!r}, "
+                f"has no section {reference!r}. `assent document show {slug}` lists its sections."
+            )
+        row = store.section_rows(session, body)[section.position]
+        found[row.id] = row
+    return list(found.values())
+
+
+def _announce(session: Session, termination: Termination, user: User, *, due_at: datetime, now: datetime) -> None:
+    notice = _owe(session, Purpose.TERMINATION_NOTICE, termination, user, due_at=due_at, now=now)
+    if notice.status is NoticeStatus.SKIPPED:
+        _tell_staff(session, termination, user, "the user has no address on any channel", now=now)
+
+
+def _owe(
+    session: Session, purpose: Purpose, termination: Termination, user: User, *,
+    channel: Channel | None = None, due_at: datetime | None = None, now: datetime,
+) -> Notice:  # fmt: skip
+    return outbox.owe(session, purpose, f"termination:{termination.id}", user=user, channel=channel,
+                      due_at=due_at, now=now, termination_id=termination.id)  # fmt: skip
+
+
+# -- proof of notice ---------------------------------------------------------------------------------------------
+
+
+def notice_sent(session: Session, termination_id: int, *, sent_at: datetime, zone: ZoneInfo, now: datetime) -> None:
+    """The notice is proven sent: from here its period runs."""
+    termination = session.get_one(Termination, termination_id)
+    counted = add_calendar(sent_at, zone, days=termination.notice_days)
+    takes_effect_at = max(termination.effective_at, counted)
+    waiting = (col(Termination.id) == termination_id, col(Termination.takes_effect_at).is_(None),
+               col(Termination.rescinded_at).is_(None))  # fmt: skip
+    if session.execute(update(Termination).where(*waiting).values(takes_effect_at=takes_effect_at)).rowcount:  # type: ignore[attr-defined]
+        history.record(session, "clock", "announced", "termination", termination_id, now=now,
+                       sent_at=sent_at, takes_effect_at=takes_effect_at)  # fmt: skip
+
+
+def notice_failed(session: Session, notice: Notice, *, now: datetime) -> None:
+    """The notice cannot be sent over this channel: try the next one, or leave it to staff."""
+    assert notice.termination_id is not None and notice.user_id is not None
+    termination, user = session.get_one(Termination, notice.termination_id), session.get_one(User, notice.user_id)
+    if termination.rescinded_at is not None:
+        return
+    tried = session.exec(select(Notice.channel).where(Notice.termination_id == termination.id,
+                                                      Notice.purpose == Purpose.TERMINATION_NOTICE)).all()  # fmt: skip
+    channel = outbox.next_channel(user, [Channel(name) for name in tried])
+    if channel is None:
+        _tell_staff(session, termination, user, notice.reason or "every channel failed", now=now)
+    else:
+        _owe(session, Purpose.TERMINATION_NOTICE, termination, user, channel=channel, now=now)
+
+
+def notice_in_doubt(session: Session, notice: Notice, *, now: datetime) -> None:
+    """The notice was handed over twice without an answer: only staff can say whether the user was told."""
+    termination = session.get_one(Termination, notice.termination_id)
+    user = session.get_one(User, termination.user_id)
+    _tell_staff(session, termination, user, "the relay never confirmed that it took the notice", now=now)
+
+
+def _tell_staff(session: Session, termination: Termination, user: User, why: str, *, now: datetime) -> None:
+    requests.open_request(
+        session,
+        RequestKind.SUPPORT,
+        subject=f"The notice of termination {termination.id} did not reach the user",
+        details=f"{why}. The termination waits; correct the address and retry the notice, override, or rescind.",
+        user=user,
+        source="assent",
+        now=now,
+    )
+
+
+def override(session: Session, termination: Termination, *, reason: str, actor: str = "staff", now: datetime) -> Termination:
+    """Let a provider's termination take effect without proof of notice; the reason is recorded and shown."""
+    _require_open(termination, "overridden")
+    if not reason.strip():
+        raise InvalidInput("Give the reason for the override; it is recorded and shown with the termination.")
+    if termination.takes_effect_at is not None:
+        raise Conflict(f"Termination {termination.id} needs no override: it takes effect at {termination.takes_effect_at}.")
+    termination.overridden_at, termination.override_reason = now, reason
+    termination.takes_effect_at = max(now, termination.effective_at)
+    session.add(termination)
+    history.record(session, actor, "overridden", "termination", termination.id, now=now,
+                   takes_effect_at=termination.takes_effect_at)  # fmt: skip
+    return termination
+
+
+# -- effect and undoing --------------------------------------------------------------------------------------------
+
+
+def due(session: Session, *, now: datetime, limit: int = 500) -> list[Termination]:
+    """Terminations whose instant has come and whose effect is not on record yet."""
+    return list(session.exec(_pending().where(col(Termination.takes_effect_at) <= now).limit(limit)))
+
+
+def next_effect(session: Session) -> datetime | None:
+    """The earliest instant at which a termination takes effect."""
+    first = session.exec(_pending().limit(1)).first()
+    return first.takes_effect_at if first else None
+
+
+def _pending() -> SelectOfScalar[Termination]:
+    pending = select(Termination).where(
+        col(Termination.took_effect_at).is_(None),
+        col(Termination.rescinded_at).is_(None),
+        col(Termination.takes_effect_at).is_not(None),
+    )
+    return pending.order_by(col(Termination.takes_effect_at))
+
+
+def take_effect(session: Session, termination: Termination, *, now: datetime) -> bool:
+    """Put the effect on record once, and owe the user its notice; whether this call did it."""
+    ready = (col(Termination.id) == termination.id, col(Termination.took_effect_at).is_(None),
+             col(Termination.rescinded_at).is_(None), col(Termination.takes_effect_at) <= now)  # fmt: skip
+    if not session.execute(update(Termination).where(*ready).values(took_effect_at=now)).rowcount:  # type: ignore[attr-defined]
+        return False
+    session.refresh(termination)
+    user = session.get_one(User, termination.user_id)
+    history.record(session, "clock", "took effect", "termination", termination.id, now=now, user=user.id)
+    bulk = (Notice.user_id == user.id, col(Notice.version_id).is_not(None))
+    outbox.cancel(session, *bulk, reason="the user's access has ended", now=now)
+    _owe(session, Purpose.TERMINATION_EFFECTIVE, termination, user, now=now)
+    return True
+
+
+def rescind(session: Session, termination: Termination, *, reason: str, actor: str = "staff", now: datetime) -> Termination:
+    """Take a termination back before it takes effect; who was told of it is told of this too."""
+    _require_open(termination, "rescinded")
+    if termination.takes_effect_at is not None and termination.takes_effect_at <= now:
+        raise Conflict(f"Termination {termination.id} is in effect since {termination.takes_effect_at}; reinstate the user.")
+    _require_reason(reason)
+    termination.rescinded_at, termination.undo_reason = now, reason
+    session.add(termination)
+    history.record(session, actor, "rescinded", "termination", termination.id, now=now)
+    outbox.cancel(session, Notice.termination_id == termination.id, reason="the termination was rescinded", now=now)
+    told = {NoticeStatus.SENT, NoticeStatus.SENDING, NoticeStatus.UNKNOWN}
+    if any(notice.status in told for notice in _notices(session, termination)):
+        _owe(session, Purpose.TERMINATION_RESCINDED, termination, session.get_one(User, termination.user_id), now=now)
+    return termination
+
+
+def reinstate(session: Session, termination: Termination, *, reason: str, actor: str = "staff", now: datetime) -> Termination:
+    """Give access back after a termination took effect, and tell the user."""
+    _require_open(termination, "reinstated")
+    if termination.takes_effect_at is None or termination.takes_effect_at > now:
+        raise Conflict(f"Termination {termination.id} is not in effect yet; rescind it instead.")
+    _require_reason(reason)
+    termination.took_effect_at = termination.took_effect_at or termination.takes_effect_at
+    termination.reinstated_at, termination.undo_reason = now, reason
+    session.add(termination)
+    history.record(session, actor, "reinstated", "termination", termination.id, now=now)
+    outbox.cancel(session, Notice.termination_id == termination.id, reason="the user was reinstated", now=now)
+    _owe(session, Purpose.REINSTATED, termination, session.get_one(User, termination.user_id), now=now)
+    return termination
+
+
+def cancel_inactivity(session: Session, user: User, *, activity_at: datetime, now: datetime) -> bool:
+    """Any use before its effect ends a termination by inactivity; whether there was one."""
+    found = open_termination(session, user)
+    if found is None or found.initiated_by is not Initiator.INACTIVITY or activity_at < found.decided_at:
+        return False
+    if found.takes_effect_at is not None and found.takes_effect_at <= activity_at:
+        return False
+    if found.took_effect_at is not None:
+        reinstate(session, found, reason="The service was used again in time.", actor="clock", now=now)
+    else:
+        rescind(session, found, reason="The service was used again.", actor="clock", now=now)
+    return True
+
+
+def _require_open(termination: Termination, verb: str) -> None:
+    for state, at in (("rescinded", termination.rescinded_at), ("reinstated", termination.reinstated_at)):
+        if at is not None:
+            raise Conflict(f"Termination {termination.id} was {state} at {at.isoformat()}; it cannot be {verb}.")
+
+
+def _require_reason(reason: str) -> None:
+    if not reason.strip():
+        raise InvalidInput("Give the reason; it stands in the notice to the user.")
+
+
+def _notices(session: Session, termination: Termination) -> list[Notice]:
+    return list(session.exec(select(Notice).where(Notice.termination_id == termination.id)))
+
+
+# -- looking at one ------------------------------------------------------------------------------------------------
+
+
+def termination(session: Session, termination_id: int) -> Termination:
+    """The termination; raises NotFound."""
+    found = session.get(Termination, termination_id)
+    if found is None:
+        raise NotFound(f"There is no termination {termination_id}.")
+    return found
+
+
+def latest(session: Session, user: User) -> Termination:
+    """The user's last termination; raises NotFound."""
+    of_user = select(Termination).where(Termination.user_id == user.id).order_by(col(Termination.id).desc())
+    found = session.exec(of_user.limit(1)).first()
+    if found is None:
+        raise NotFound(f"User {user.external_id!r} has no termination.")
+    return found
+
+
+def grounds(session: Session, termination: Termination) -> list[Clause]:
+    """The sections the termination rests on, quoted."""
+    rows = select(SectionRow).join(Ground, col(Ground.section_id) == col(SectionRow.id))
+    return [_clause(session, row) for row in session.exec(rows.where(Ground.termination_id == termination.id))]
+
+
+def surviving(session: Session, user: User, *, at: datetime) -> list[Clause]:
+    """The sections, of the versions that bound the user at `at`, that still bind after termination."""
+    found = []
+    for bound in engagements.bound_versions(session, user, at=at):
+        body = store.body(session, bound.version, user.locale)
+        found += [_clause(session, row) for row in store.section_rows(session, body) if row.survives]
+    return found
+
+
+def _clause(session: Session, row: SectionRow) -> Clause:
+    body = session.get_one(Body, row.body_id)
+    version = session.get_one(Version, body.version_id)
+    document = session.get_one(Document, version.document_id)
+    text = sections.plain(body.text[row.start : row.end].partition("\n")[2]).strip()
+    return Clause(body.title, document.slug, version.number, row.number, row.title, row.anchor, text)

