@@ -54,6 +54,19 @@ class UTCDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+class ExactText(TypeDecorator[str]):
+    """A text kept as its UTF-8 bytes: real policies hold NUL characters, which PostgreSQL's text cannot."""
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> bytes | None:
+        return None if value is None else value.encode("utf-8")
+
+    def process_result_value(self, value: bytes | None, dialect: Dialect) -> str | None:
+        return None if value is None else bytes(value).decode("utf-8")
+
+
 def text_enum(kind: type[Any]) -> Any:
     """A column type that stores a StrEnum as its text value."""
     return Enum(kind, native_enum=False, length=32, values_callable=lambda members: [m.value for m in members])

@@ -351,5 +351,7 @@ def _clause(session: Session, row: SectionRow) -> Clause:
     body = session.get_one(Body, row.body_id)
     version = session.get_one(Version, body.version_id)
     document = session.get_one(Document, version.document_id)
-    text = sections.plain(body.text[row.start : row.end].partition("\n")[2]).strip()
+    text = sections.plain(body.text[row.start : row.end]).strip()
+    if row.level:  # the heading stands beside the quote already
+        text = text.partition("\n")[2].strip()
     return Clause(body.title, document.slug, version.number, row.number, row.title, row.anchor, text)

@@ -4,18 +4,19 @@ from typing import Any, Literal
 
 from alembic import context
 from alembic.autogenerate.api import AutogenContext
-from sqlalchemy import DateTime, Enum, String
+from sqlalchemy import DateTime, Enum, LargeBinary, String
 from sqlalchemy.engine import Connection
 from sqlmodel import SQLModel
 from sqlmodel.sql.sqltypes import AutoString
 
 import lifecycle.models  # noqa: F401  (fills the metadata)
-from lifecycle.db import Database, UTCDateTime
+from lifecycle.db import Database, ExactText, UTCDateTime
 from lifecycle.settings import load_settings
 
 # How our column types are written down in a migration, so that old ones never import the code of today.
 WRITTEN: dict[type[Any], str] = {
     UTCDateTime: "sa.DateTime(timezone=True)",
+    ExactText: "sa.LargeBinary()",
     Enum: "sa.String(length=32)",
     AutoString: "sa.String()",
 }
@@ -28,7 +29,12 @@ def render_item(kind: str, item: Any, autogen: AutogenContext) -> str | Literal[
 def compare_type(ctx: Any, column: Any, metadata_column: Any, found: Any, wanted: Any) -> bool:
     """Compare as DDL: SQLite knows five type names, and PostgreSQL's are what we wrote."""
     dialect = ctx.dialect
-    plain = {UTCDateTime: DateTime(timezone=True), Enum: String(32), AutoString: String()}.get(type(wanted), wanted)
+    plain = {
+        UTCDateTime: DateTime(timezone=True),
+        ExactText: LargeBinary(),
+        Enum: String(32),
+        AutoString: String(),
+    }.get(type(wanted), wanted)
     return str(found.compile(dialect)) != str(plain.compile(dialect))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import string
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from lifecycle.documents.sections import Section, blocks, line_starts
 
 SHORTEST = 3
 
-_EDGE = string.whitespace + "|\x85\xa0\u2028\u2029\ufeff"
+_EDGE = "|\ufeff" + "".join(filter(str.isspace, map(chr, range(0x3001))))
 _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|\w+")
 _TARGET = re.compile(r"\]\([^()\s]*\)")
 _BLOCK_TAG = re.compile(
@@ -145,13 +144,16 @@ def _ends(before: str, stop: str, after: str) -> bool:
 
 def _trimmed(body: str, start: int, end: int) -> tuple[int, int]:
     """Without the blanks, quote marks and table bars around it, and without one half of an emphasis."""
-    text = body[start:end]
-    start += len(text) - len(text.lstrip(_EDGE + ">"))
-    end -= len(text) - len(text.rstrip(_EDGE))
+    start, end = _stripped(body, start, end)
     for mark in ("**", "__", "*", "_"):
         if body.count(mark, start, end) % 2:
             if body.startswith(mark, start, end):
                 start += len(mark)
             elif body.endswith(mark, start, end):
                 end -= len(mark)
-    return start, max(start, end)
+    return _stripped(body, start, end)
+
+
+def _stripped(body: str, start: int, end: int) -> tuple[int, int]:
+    start += len(body[start:end]) - len(body[start:end].lstrip(_EDGE + ">"))
+    return start, start + len(body[start:end].rstrip(_EDGE))

@@ -131,11 +131,9 @@ def add_body(
 
 
 def check_text(text: str) -> str:
-    """The text itself; raises InvalidInput when it is blank or holds a NUL, which PostgreSQL cannot store."""
+    """The text itself; raises InvalidInput when it is blank."""
     if not text.strip():
         raise InvalidInput("The text is empty. A version needs words.")
-    if "\0" in text:
-        raise InvalidInput(f"The text holds a NUL character at offset {text.index(chr(0))}; remove it.")
     return text
 
 

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from sqlalchemy import JSON, Text, UniqueConstraint
 
+from lifecycle.db import ExactText
 from lifecycle.models.base import STRICT, Field, SQLModel, choice, instant, key, maybe_instant
 from lifecycle.states import DocumentKind, Mode
 
@@ -57,7 +58,7 @@ class Body(SQLModel, table=True):
     version_id: int = Field(foreign_key="versions.id")
     locale: str
     title: str
-    text: str = Field(sa_type=Text)
+    text: str = Field(sa_type=ExactText)
     sha256: str = Field(index=True)
     created_at: datetime = instant()
 

@@ -38,7 +38,8 @@ RULES = [
     (
         "sections",
         "UPDATE",
-        _section_published("OLD.body_id") + " AND (OLD.body_id, OLD.position, OLD.number, OLD.anchor, OLD.start, "
+        _section_published("OLD.body_id")
+        + " AND (OLD.body_id, OLD.position, OLD.number, OLD.anchor, OLD.start, "
         'OLD."end") IS NOT (NEW.body_id, NEW.position, NEW.number, NEW.anchor, NEW.start, NEW."end")',
         "a published section never changes",
     ),
@@ -64,8 +65,16 @@ RULES = [
 
 # INSERT OR REPLACE on SQLite deletes without firing the DELETE trigger.
 REPLACED = [
-    ("bodies", "id = NEW.id OR (version_id = NEW.version_id AND locale = NEW.locale)", _published("version_id")),
-    ("versions", "id = NEW.id OR (document_id = NEW.document_id AND number = NEW.number)", "published_at IS NOT NULL"),
+    (
+        "bodies",
+        "id = NEW.id OR (version_id = NEW.version_id AND locale = NEW.locale)",
+        _published("version_id"),
+    ),
+    (
+        "versions",
+        "id = NEW.id OR (document_id = NEW.document_id AND number = NEW.number)",
+        "published_at IS NOT NULL",
+    ),
     ("engagements", "id = NEW.id", "TRUE"),
     ("events", "id = NEW.id", "TRUE"),
 ]

@@ -114,7 +114,6 @@ def test_another_text_for_a_stored_version_is_refused(sqlite: Database, tmp_path
 BAD = {
     "latin.md": (b"Caf\xe9", "is not UTF-8: byte 0xe9 at offset 3"),
     "empty.md": (b" \n", "The text is empty"),
-    "nul.md": (b"a\0b", "NUL character at offset 1"),
     "mode.md": (b"---\nmode: maybe\n---\nText.", "mode 'maybe' is not one of: editorial"),
     "date.md": (b"---\npublished: soon\n---\nText.", "published 'soon' is not a date"),
     "future.md": (b"---\npublished: 2999-01-01\n---\nText.", "lies in the future"),

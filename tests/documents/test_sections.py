@@ -241,9 +241,8 @@ def test_an_unknown_reference_finds_nothing(reference):
 
 def test_printed_words_are_optional_in_a_reference():
     sections = split("# Article 5\n# § 7 Haftung\n# 2.3(b) Scope\n# (a) Data\n")
-    assert [getattr(find(sections, r), "position", None) for r in ("5", "article 5.", "§7", "2.3(B)", "a")] == [
-        0, 0, 1, 2, 3,
-    ]  # fmt: skip
+    found = [find(sections, reference) for reference in ("5", "article 5.", "§7", "2.3(B)", "a")]
+    assert found == [sections[0], *sections]
 
 
 def test_a_number_that_stands_twice_finds_nothing_unless_its_words_tell_it_apart():
@@ -263,38 +262,11 @@ def test_an_ambiguous_number_that_is_an_anchor_finds_that_section():
 
 pieces = st.sampled_from(
     [
-        "# ",
-        "## 1. ",
-        "\n",
-        "\r\n",
-        "\r",
-        "\x0b",
-        "\x0c",
-        "\x85",
-        "\u2028",
-        "\t",
-        "    ",
-        "```\n",
-        "~~~",
-        "===\n",
-        "---\n",
+        "# ", "## 1. ", "\n", "\r\n", "\r", "\x0b", "\x0c", "\x85", "\u2028", "\t", "    ", "```\n", "~~~",
+        "===\n", "---\n", "> ", "- ", "1. ", "| a | b |\n", "|-|-|\n", "<div>", "[x]: /y\n", "\ufeff", "\\",
+        "**", "word ", "§ 7 ", "ä",
     ]
-    + [
-        "> ",
-        "- ",
-        "1. ",
-        "| a | b |\n",
-        "|-|-|\n",
-        "<div>",
-        "[x]: /y\n",
-        "\ufeff",
-        "\\",
-        "**",
-        "word ",
-        "§ 7 ",
-        "ä",
-    ]
-)
+)  # fmt: skip
 
 
 @given(st.lists(pieces | st.text(max_size=5)).map("".join) | st.text())
