@@ -1,0 +1,1 @@
+"""`assent demo`: the whole life of a policy, acted out on a real database over real SMTP."""

@@ -123,13 +123,14 @@ def _add(session: Session, document: Document, files: list[SourceFile], *, now: 
     first = files[0]
     version = store.draft_version(
         session, document, {file.locale: file.text for file in files},
-        titles={file.locale: file.title for file in files}, number=first.number, surviving=first.survives,
+        titles={file.locale: file.title for file in files},
+        changelogs={file.locale: file.changelog for file in files}, number=first.number, surviving=first.survives,
         imported=first.published is not None, actor="import", now=now,
     )  # fmt: skip
     if first.published is not None:
         publishing.publish_imported(
             session, version, mode=first.mode or Mode.NOTICE, published_at=first.published,
-            effective_at=first.effective or first.published, changelog=first.changelog, now=now,
+            effective_at=first.effective or first.published, now=now,
         )  # fmt: skip
 
 
@@ -141,7 +142,7 @@ def _add_locale(session: Session, document: Document, version: Version, file: So
                 raise Conflict(f"{file.name}: version {version.number} of {document.slug!r} has another text already; "
                                "a stored version never changes. Give the new text a new number or date.")  # fmt: skip
             return False
-    store.add_body(session, document, version, file.locale, file.text, title=file.title,
+    store.add_body(session, document, version, file.locale, file.text, title=file.title, changelog=file.changelog,
                    surviving=file.survives, actor="import", now=now)  # fmt: skip
     return True
 

@@ -85,7 +85,7 @@ def publish_imported(
 ) -> None:  # fmt: skip
     """Record a publication that happened before Assent kept the texts: nobody is told, nobody is bound by it alone."""
     version.mode, version.published_at, version.effective_at = mode, published_at, effective_at
-    version.changelog, version.imported = "\n".join(changelog), True
+    version.imported = True
     session.add(version)
     session.flush()
     history.record(session, "import", "published", "version", version.id, now=now, mode=mode.value,

@@ -67,6 +67,7 @@ def draft_version(
     texts: Mapping[str, str],
     *,
     titles: Mapping[str, str] | None = None,
+    changelogs: Mapping[str, Sequence[str]] | None = None,
     number: int | None = None,
     surviving: Sequence[str] = (),
     imported: bool = False,
@@ -75,7 +76,8 @@ def draft_version(
 ) -> Version:
     """Store a new, unpublished version with one body per locale and its sections.
 
-    `surviving` names sections, as printed or by anchor, that still bind after termination.
+    `changelogs` say by locale what changes, a sentence an entry. `surviving` names sections, as printed or by
+    anchor, that still bind after termination.
     Raises InvalidInput for an empty or unusable text, Conflict when the number is taken.
     """
     if not texts:
@@ -89,7 +91,7 @@ def draft_version(
     session.flush()
     for locale, text in texts.items():
         add_body(session, document, version, locale, text, title=(titles or {}).get(locale, ""),
-                 surviving=surviving, actor=actor, now=now)  # fmt: skip
+                 changelog=(changelogs or {}).get(locale, ()), surviving=surviving, actor=actor, now=now)  # fmt: skip
     history.record(session, actor, "drafted", "version", version.id, now=now, document=document.id, number=number)
     return version
 
@@ -102,6 +104,7 @@ def add_body(
     text: str,
     *,
     title: str = "",
+    changelog: Sequence[str] = (),
     surviving: Sequence[str] = (),
     actor: str,
     now: datetime,
@@ -115,6 +118,7 @@ def add_body(
         locale=locale,
         title=title or document.title,
         text=check_text(text),
+        changelog="\n".join(changelog),
         sha256=sha256(text),
         created_at=now,
     )

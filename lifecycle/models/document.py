@@ -59,6 +59,7 @@ class Body(SQLModel, table=True):
     locale: str
     title: str
     text: str = Field(sa_type=ExactText)
+    changelog: str = Field(default="", sa_type=Text)
     sha256: str = Field(index=True)
     created_at: datetime = instant()
 

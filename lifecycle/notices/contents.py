@@ -85,7 +85,7 @@ def _version(session: Session, notice: Notice, who: Reader, now: datetime) -> di
         "in_force": effective_at <= now,
         "published_on": who.day(published_at),
         "effective_on": who.day(effective_at),
-        "changes": [line for line in version.changelog.splitlines() if line.strip()],
+        "changes": [line for line in (body.changelog or version.changelog).splitlines() if line.strip()],
         "url": links.version_url(who.settings, document.slug, version.number, locale=body.locale),
         "compare_url": compare,
         "answer_url": f"{who.settings.base_url}/answer/{token}" if asks else None,

@@ -53,7 +53,7 @@ def test_front_matter_says_what_a_text_is_and_is_no_part_of_it(sqlite: Database,
     assert (report.added, report.problems) == (["anything.md"], [])
     [document], [version], [body] = (all_of(sqlite, model) for model in (Document, Version, Body))
     assert (document.slug, document.title, document.kind) == ("terms", "Terms of Use", DocumentKind.TERMS)
-    assert (version.number, version.mode, version.changelog) == (1, Mode.EXPLICIT, "First words.")
+    assert (version.number, version.mode, body.changelog) == (1, Mode.EXPLICIT, "First words.")
     assert version.published_at == datetime(2025, 1, 15, tzinfo=ZONE)
     assert version.effective_at == datetime(2025, 2, 1, tzinfo=ZONE)
     assert body.text == TEXT

@@ -1,0 +1,37 @@
+"""`/account logging`: a person's own choice about prompt logging."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Literal
+
+import discord
+from discord import app_commands
+from sqlmodel import Session
+
+from bots.discord.exchange import reply
+from bots.discord.policy import NOT_LINKED
+from bots.discord.text import plain
+from lifecycle import choices, users
+
+if TYPE_CHECKING:
+    from bots.discord.client import Bot
+
+
+class Account(app_commands.Group, name="account", description="Your own choices"):
+    @app_commands.command(description="May what you send to the service be logged? (only you see this)")
+    @app_commands.describe(setting="off: do not log; on: log")
+    async def logging(self, interaction: "discord.Interaction[Bot]", setting: Literal["on", "off"]) -> None:
+        await interaction.response.defer(thinking=True, ephemeral=True)
+        bot = interaction.client
+        known = await bot.database.arun(_choose, str(interaction.user.id), setting == "on", bot.clock())
+        done = (
+            f"Prompt logging is {setting} for your account from now on. Questions asked here are not stored."
+        )
+        await reply(interaction, done if known else NOT_LINKED.format(operator=plain(bot.settings.operator)))
+
+
+def _choose(session: Session, discord_id: str, value: bool, now: datetime) -> bool:
+    """Record the choice of a linked user; whether there is one."""
+    user = users.by_discord(session, discord_id)
+    if user is not None:
+        choices.choose(session, user, choices.PROMPT_LOGGING, value, source="discord", now=now)
+    return user is not None

@@ -1,0 +1,220 @@
+"""The staff-only channel: each request stands there once, shows what became of it, and has its buttons."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import discord
+from discord import ui
+from sqlmodel import Session, col, or_, select
+
+from bots.discord.exchange import buttons, custom_id, filled_in, log, persistently, reply, show_form
+from bots.discord.text import fit, plain, quoted, when
+from lifecycle import requests
+from lifecycle.errors import RuleRefused
+from lifecycle.models import Notice, Reply, Request, User
+from lifecycle.states import MAX_DOUBTS, PENDING_STATUSES, Channel, NoticeStatus
+
+if TYPE_CHECKING:
+    from bots.discord.client import Bot
+
+# How long after an answer or the closing the message in the channel still follows what happens.
+FOLLOWED = timedelta(days=3)
+
+BY = {Channel.DISCORD: "as a direct message", Channel.EMAIL: "by e-mail", None: "nowhere: no address known"}
+
+
+# -- what staff see --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A request as staff see it. `undelivered` holds the numbers of answers that reached nobody."""
+
+    number: int
+    message_id: str
+    nonce: str
+    content: str
+    whole: str
+    open: bool
+    undelivered: frozenset[int]
+
+    def view(self) -> ui.View:
+        routes = {"Answer": "answer", "Close": "close"} if self.open else {}
+        return buttons(
+            *(ui.Button(label=label, custom_id=custom_id(to, self.number)) for label, to in routes.items())
+        )
+
+
+def card(session: Session, request: Request) -> Card:
+    """The request with its answers and how each was delivered."""
+    replies = requests.replies(session, request)
+    fates = {one.nth: _fate(session, one) for one in replies}
+    status = "closed" if request.closed_at else "answered" if replies else "open"
+    kind = request.kind.value.replace("_", " ")
+    lines = [f"**Request {request.id}** · {kind} · {status}", _origin(session, request)]
+    lines += [f"**{plain(request.subject)}**", *([quoted(request.details)] if request.details else [])]
+    for one in replies:
+        lines += [f"Answer {one.nth}, {when(one.at)}: {fates[one.nth][0]}", quoted(one.text)]
+    whole = "\n\n".join(
+        [request.subject, request.details, *(f"Answer {one.nth}:\n{one.text}" for one in replies)]
+    )
+    nonce = f"r{request.id}-{int(request.opened_at.timestamp() * 1000)}"
+    lost = frozenset(nth for nth, (_, reached) in fates.items() if not reached)
+    content, is_open = "\n".join(lines), request.closed_at is None
+    return Card(request.id, request.staff_message_id, nonce, content, whole, is_open, lost)
+
+
+def _origin(session: Session, request: Request) -> str:
+    user = session.get(User, request.user_id) if request.user_id else None
+    person = f"<@{request.discord_id}>" if request.discord_id else ""
+    account = f"account {plain(user.external_id)}" if user else "no account linked"
+    who = ", ".join(filter(None, (person, account)))
+    return f"From {who}, by {plain(request.source)}, {when(request.opened_at)}"
+
+
+def _fate(session: Session, reply: Reply) -> tuple[str, bool]:
+    """What became of an answer, and whether it reached the person or still may."""
+    notices = session.exec(select(Notice).where(Notice.reply_id == reply.id).order_by(col(Notice.id))).all()
+    if not notices:
+        return "has no address to go to", False
+    last = next((notice for notice in notices if notice.status is NoticeStatus.SENT), notices[-1])
+    if last.status is NoticeStatus.SENT:
+        return f"delivered {BY[last.channel]}", True
+    if last.status is NoticeStatus.UNKNOWN and last.doubts >= MAX_DOUBTS:
+        return f"perhaps delivered {BY[last.channel]}; see `assent notice show {last.id}`", True
+    if last.status in {*PENDING_STATUSES, NoticeStatus.SENDING}:
+        return f"on its way {BY[last.channel]}", True
+    return f"could not be delivered: {plain(last.reason)}", False
+
+
+def _unposted(session: Session) -> list[Card]:
+    return [card(session, request) for request in requests.unposted(session)]
+
+
+def _followed(session: Session, now: datetime) -> list[Card]:
+    """Posted requests that were answered or closed lately."""
+    since = now - FOLLOWED
+    answered = select(Reply.request_id).where(Reply.at > since)
+    lately = or_(col(Request.closed_at) > since, col(Request.id).in_(answered))
+    posted = select(Request).where(Request.staff_message_id != "", lately).order_by(col(Request.id))
+    return [card(session, request) for request in session.exec(posted)]
+
+
+def _remember(session: Session, number: int, message_id: str) -> None:
+    requests.posted(session, requests.request(session, number), message_id)
+
+
+class Board:
+    """Keeps the channel like the database, also for what came in by other ways or while the bot was away."""
+
+    def __init__(self, bot: "Bot") -> None:
+        self._bot = bot
+        self._shown: dict[int, Card] = {}
+        self._complaint = ""
+
+    async def post(self) -> None:
+        """Post each request that staff have not seen yet, once."""
+        waiting = await self._bot.database.aread(_unposted)
+        channel = self.channel() if waiting else None
+        for one in waiting if channel else []:
+            assert channel is not None
+            await self._post(channel, one)
+
+    async def _post(self, channel: discord.TextChannel, one: Card) -> None:
+        async def send() -> discord.Message:
+            content, files = fit(one.content, whole=one.whole, name=f"request-{one.number}.txt")
+            return await channel.send(
+                content, files=files, view=one.view(), nonce=one.nonce, suppress_embeds=True
+            )
+
+        message = await persistently(send)
+        await self._bot.database.arun(_remember, one.number, str(message.id))
+
+    async def refresh(self) -> None:
+        """Show on each message what became of its request; say aloud when an answer reached nobody."""
+        followed = await self._bot.database.aread(_followed, self._bot.clock())
+        changed = [one for one in followed if self._shown.get(one.number) != one]
+        channel = self.channel() if changed else None
+        for one in changed if channel else []:
+            assert channel is not None
+            await self._edit(channel, one)
+            before = self._shown.get(one.number)
+            for nth in sorted(one.undelivered - before.undelivered) if before else []:
+                await self._complain(channel, one, nth)
+            self._shown[one.number] = one
+
+    async def _edit(self, channel: discord.TextChannel, one: Card) -> None:
+        async def edit() -> None:
+            content, files = fit(one.content, whole=one.whole, name=f"request-{one.number}.txt")
+            message = channel.get_partial_message(int(one.message_id))
+            await message.edit(content=content, attachments=files, view=one.view())
+
+        try:
+            await persistently(edit)
+        except discord.NotFound:
+            log.warning("The message about request %s was deleted from the staff channel.", one.number)
+
+    async def _complain(self, channel: discord.TextChannel, one: Card, nth: int) -> None:
+        text = f"Answer {nth} to request {one.number} could not be delivered; the request's message says why."
+        await persistently(lambda: channel.send(text, nonce=f"u{nth}{one.nonce}"))
+
+    def channel(self) -> discord.TextChannel | None:
+        """The staff channel; None, with a line in the log, when requests cannot be shown there."""
+        number = self._bot.settings.discord_staff_channel_id
+        found = self._bot.get_channel(number)
+        complaint = ""
+        if not number:
+            complaint = (
+                "Set ASSENT_DISCORD_STAFF_CHANNEL_ID to show requests to staff; they are kept until then."
+            )
+        elif not isinstance(found, discord.TextChannel):
+            complaint = f"ASSENT_DISCORD_STAFF_CHANNEL_ID {number} is no text channel that the bot can see."
+        elif found.permissions_for(found.guild.default_role).view_channel:
+            complaint = (
+                f"Everyone can see channel {found.name!r}: hide it from @everyone to have requests there."
+            )
+        if complaint and complaint != self._complaint:
+            log.error(complaint)
+        self._complaint = complaint
+        return found if isinstance(found, discord.TextChannel) and not complaint else None
+
+
+# -- what staff do ---------------------------------------------------------------------------------------
+
+
+def _require_staff(interaction: "discord.Interaction[Bot]") -> None:
+    """Who can press a button in the staff channel can see it; from anywhere else nothing is taken."""
+    if interaction.channel_id != interaction.client.settings.discord_staff_channel_id:
+        raise RuleRefused("Requests are answered in the staff channel only.")
+
+
+async def open_form(interaction: "discord.Interaction[Bot]", number: str) -> None:
+    _require_staff(interaction)
+    paragraph = discord.TextStyle.paragraph
+    text = ui.TextInput[ui.Modal](custom_id="text", style=paragraph, max_length=requests.MAX_TEXT)
+    field = ui.Label(text="Answer", description="The person gets these words.", component=text)
+    await show_form(interaction, custom_id("reply", number), field, title=f"Answer request {number}")
+
+
+async def answer(interaction: "discord.Interaction[Bot]", number: str) -> None:
+    _require_staff(interaction)
+    await interaction.response.defer(thinking=True, ephemeral=True)
+    bot = interaction.client
+    channel = await bot.database.arun(_answer, int(number), filled_in(interaction)["text"], bot.clock())
+    await reply(interaction, f"Your answer to request {number} goes out {BY[channel]}.")
+
+
+async def close(interaction: "discord.Interaction[Bot]", number: str) -> None:
+    _require_staff(interaction)
+    await interaction.response.defer(thinking=True, ephemeral=True)
+    await interaction.client.database.arun(_close, int(number), interaction.client.clock())
+    await reply(interaction, f"Request {number} is closed.")
+
+
+def _answer(session: Session, number: int, text: str, now: datetime) -> Channel | None:
+    return requests.answer(session, requests.request(session, number), text, now=now).channel
+
+
+def _close(session: Session, number: int, now: datetime) -> None:
+    requests.close(session, requests.request(session, number), now=now)

@@ -1,0 +1,119 @@
+"""The shapes in which things are printed as JSON: stable keys, natural names instead of our integers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlmodel import Session
+
+from lifecycle.documents import store
+from lifecycle.models import Attempt, Body, Document, Engagement, Notice, Reply, Request, SectionRow, Termination, User
+from lifecycle.models import Version as VersionRow
+from lifecycle.terminations import grounds
+
+Shape = dict[str, Any]
+
+
+def version_state(version: VersionRow, chain: Sequence[VersionRow], now: datetime) -> str:
+    """draft, upcoming, in force, superseded or withdrawn; derived at `now`."""
+    if version.published_at is None:
+        return "draft"
+    if version.withdrawn_at is not None and version.withdrawn_at <= now:
+        return "withdrawn"
+    passed = store.standing_chain(chain, now)
+    if version.id not in {known.id for known in passed}:
+        return "upcoming"
+    return "in force" if passed[-1].id == version.id else "superseded"
+
+
+def version(session: Session, document: Document, version: VersionRow, *, now: datetime) -> Shape:
+    chain = store.chain(session, document.id)
+    texts = {body.locale: body.sha256 for body in store.bodies(session, version)}
+    return {
+        "document": document.slug,
+        "version": version.number,
+        "state": version_state(version, chain, now),
+        "mode": version.mode,
+        "published_at": version.published_at,
+        "effective_at": version.effective_at,
+        "notice_days": version.notice_days,
+        "deadline_days": version.deadline_days,
+        "changelog": version.changelog.splitlines(),
+        "regime": version.regime,
+        "override_reason": version.override_reason,
+        "imported": version.imported,
+        "withdrawn_at": version.withdrawn_at,
+        "withdrawn_reason": version.withdrawn_reason,
+        "texts": texts,
+    }
+
+
+def section(row: SectionRow) -> Shape:
+    return {"number": row.number, "title": row.title, "anchor": row.anchor, "level": row.level, "survives": row.survives}
+
+
+def body(found: Body) -> Shape:
+    return {"locale": found.locale, "title": found.title, "sha256": found.sha256, "text": found.text}
+
+
+def user(found: User) -> Shape:
+    names = ("external_id", "email", "locale", "time_zone", "discord_id", "created_at", "last_activity_at")
+    return {name: getattr(found, name) for name in names}
+
+
+def engagement(session: Session, fact: Engagement) -> Shape:
+    about = session.get_one(VersionRow, fact.version_id)
+    names = ("kind", "at", "recorded_at", "actor", "channel", "sha256", "locale", "wording")
+    slug = session.get_one(Document, about.document_id).slug
+    return {"document": slug, "version": about.number} | {name: getattr(fact, name) for name in names}
+
+
+def termination_state(found: Termination, now: datetime) -> str:
+    """waiting (for proof of notice), announced, in effect, rescinded or reinstated."""
+    if found.rescinded_at is not None:
+        return "rescinded"
+    if found.reinstated_at is not None:
+        return "reinstated"
+    if found.takes_effect_at is None:
+        return "waiting"
+    return "in effect" if found.takes_effect_at <= now else "announced"
+
+
+def termination(session: Session, found: Termination, *, now: datetime) -> Shape:
+    names = ("id", "initiated_by", "reason", "facts", "automated", "regime", "redress", "decided_at", "notice_days",
+             "effective_at", "takes_effect_at", "took_effect_at", "overridden_at", "override_reason", "rescinded_at",
+             "reinstated_at", "undo_reason")  # fmt: skip
+    shape = {name: getattr(found, name) for name in names}
+    clauses = [
+        {"document": c.slug, "version": c.version, "number": c.number, "title": c.title, "anchor": c.anchor}
+        for c in grounds(session, found)
+    ]
+    who = session.get_one(User, found.user_id).external_id
+    return {"user": who, "state": termination_state(found, now), **shape, "grounds": clauses}
+
+
+def notice(session: Session, found: Notice) -> Shape:
+    who = session.get(User, found.user_id) if found.user_id else None
+    names = ("id", "purpose", "channel", "status", "reason", "address", "created_at", "due_at", "sent_at", "attempts",
+             "message_id", "termination_id")  # fmt: skip
+    about = session.get(VersionRow, found.version_id) if found.version_id else None
+    named = {"document": session.get_one(Document, about.document_id).slug, "version": about.number} if about else {}
+    shape = {name: getattr(found, name) for name in names}
+    return shape | {"user": who.external_id if who else None, "document": None, "version": None} | named
+
+
+def attempt(found: Attempt) -> Shape:
+    names = ("nth", "address", "started_at", "finished_at", "outcome", "code", "reply")
+    return {name: getattr(found, name) for name in names}
+
+
+def request(session: Session, found: Request) -> Shape:
+    who = session.get(User, found.user_id) if found.user_id else None
+    names = ("kind", "subject", "details", "source", "discord_id", "opened_at", "answered_at", "closed_at")
+    return {"number": found.id, "user": who.external_id if who else None} | {n: getattr(found, n) for n in names}
+
+
+def reply(found: Reply) -> Shape:
+    return {"nth": found.nth, "text": found.text, "at": found.at, "channel": found.channel}

@@ -1,0 +1,163 @@
+"""`assent user …`: who the users are, what binds them, what they may do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from sqlmodel import Session, col, select
+
+from lifecycle import activity as activities
+from lifecycle import engagements, users
+from lifecycle import standing as standings
+from lifecycle.cli import shapes
+from lifecycle.cli.desk import INSTANT_HELP, Desk, open_desk
+from lifecycle.cli.output import (
+    JsonFlag,
+    print_facts,
+    print_json,
+    print_line,
+    print_note,
+    print_table,
+    spoken,
+    tracker,
+)
+from lifecycle.documents import store
+from lifecycle.errors import NotFound
+from lifecycle.models import Document, Termination
+from lifecycle.user_files import ImportReport, import_users
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+
+User = Annotated[str, typer.Argument(help="The host's id of the user.")]
+At = Annotated[str | None, typer.Option("--at", help=f"At which instant, if not now: {INSTANT_HELP}.")]
+
+
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(help="A .csv, .ndjson or .jsonl file.")], as_json: JsonFlag = False
+) -> None:
+    """Add or change users from a file; a bad line is reported and loses nothing else.
+
+    Columns: external_id, email, locale, time_zone, discord_id; and bound (such as "terms@2 privacy@1") with bound_at,
+    to take over from another system what bound them.
+    """
+    with open_desk() as desk:
+        report = import_users(desk.database, file, zone=desk.zone, now=desk.now, progress=tracker("Importing users"))
+    if as_json:
+        print_json(report)
+    else:
+        _print_report(report, desk)
+    if report.problems:
+        raise typer.Exit(1)
+
+
+def _print_report(report: ImportReport, desk: Desk) -> None:
+    print_line(f"{report.added} users added, {report.known} known already, {report.bound} bindings taken over.")
+    if report.problems:
+        print_note(f"{len(report.problems)} lines were not imported; correct them and import the file again:")
+        rows = [(problem.line, problem.value, problem.problem) for problem in report.problems]
+        print_table(("Line", "User", "Problem"), rows, zone=desk.zone, stderr=True)
+
+
+@app.command()
+def show(user: User, as_json: JsonFlag = False) -> None:
+    """All that is on record about a user."""
+    with open_desk() as desk:
+        found = desk.database.read(_shown, user, desk)
+    if as_json:
+        return print_json(found)
+    print_facts({name.replace("_", " ").capitalize(): value for name, value in found["user"].items()}, zone=desk.zone)
+    print_line()
+    rows = [(fact["at"], fact["kind"], fact["document"], fact["version"], fact["channel"], fact["actor"])
+            for fact in found["engagements"]]  # fmt: skip
+    headers = ("When", "What happened", "Document", "Version", "Channel", "Recorded by")
+    print_table(headers, rows, zone=desk.zone, empty=f"{user} was told of nothing and accepted nothing yet.")
+    for ending in found["terminations"]:
+        print_line(f"Termination {ending['id']} ({ending['state']}) by {ending['initiated_by']}, decided "
+                   f"{spoken(ending['decided_at'], desk.zone)}: {ending['reason']}")  # fmt: skip
+    return None
+
+
+def _shown(session: Session, external_id: str, desk: Desk) -> shapes.Shape:
+    user = users.user(session, external_id)
+    endings = select(Termination).where(Termination.user_id == user.id).order_by(col(Termination.id))
+    return {
+        "user": shapes.user(user),
+        "engagements": [shapes.engagement(session, fact) for fact in engagements.facts(session, user)],
+        "terminations": [shapes.termination(session, found, now=desk.now) for found in session.exec(endings)],
+    }
+
+
+@app.command()
+def standing(user: User, as_json: JsonFlag = False) -> None:
+    """What a user may do now, and why, document by document."""
+    with open_desk() as desk:
+        found = desk.database.read(_standing, user, desk)
+    if as_json:
+        return print_json(found)
+    print_line(f"{found.decision.upper()}: {found.why}")
+    rows = [(d.slug, d.decision, d.state, d.bound_version, d.bound_by, d.in_force_version, d.due_by, d.why)
+            for d in found.documents]  # fmt: skip
+    headers = ("Document", "Decision", "State", "Bound to", "by", "In force", "Due by", "Why")
+    return print_table(headers, rows, zone=desk.zone, empty="There are no documents yet, so nothing binds anyone.")
+
+
+def _standing(session: Session, external_id: str, desk: Desk) -> standings.Standing:
+    return standings.standing(session, users.user(session, external_id), zone=desk.zone, now=desk.now)
+
+
+@app.command()
+def bound(
+    user: User,
+    document: Annotated[str | None, typer.Option("--document", help="This document only.")] = None,
+    at: At = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Which versions bound a user at an instant, and the engagement that proves each."""
+    with open_desk() as desk:
+        found = desk.database.read(_bound, user, document, at, desk)
+    if as_json:
+        return print_json(found)
+    rows = [(b["document"], b["version"], b["since"], b["proof"]["kind"], b["proof"]["version"], b["proof"]["at"])
+            for b in found]  # fmt: skip
+    headers = ("Document", "Version", "Since", "Proof", "of version", "at")
+    return print_table(headers, rows, zone=desk.zone, empty=f"Nothing bound {user} then.")
+
+
+def _bound(session: Session, external_id: str, slug: str | None, at: str | None, desk: Desk) -> list[shapes.Shape]:
+    user, instant = users.user(session, external_id), desk.when(at, "--at") or desk.now
+    if slug is None:
+        found = engagements.bound_versions(session, user, at=instant)
+    else:
+        one = engagements.bound(session, user, store.document(session, slug), at=instant)
+        if one is None:
+            raise NotFound(f"No version of {slug!r} bound user {external_id!r} at {instant.isoformat()}.")
+        found = [one]
+    return [_bound_shape(session, one) for one in found]
+
+
+def _bound_shape(session: Session, found: engagements.Bound) -> shapes.Shape:
+    slug = session.get_one(Document, found.version.document_id).slug
+    proof = shapes.engagement(session, found.proof)
+    return {"document": slug, "version": found.version.number, "since": found.since, "proof": proof}
+
+
+@app.command()
+def activity(user: User, at: At = None, as_json: JsonFlag = False) -> None:
+    """Record that a user used the service; that can bind by use, and ends a termination by inactivity."""
+    with open_desk() as desk:
+        report = desk.database.run(_activity, user, at, desk)
+    if as_json:
+        return print_json(report)
+    also = f"; that bound {user} to {report.bound} versions by use" if report.bound else ""
+    return print_line(f"Recorded{also}.")
+
+
+def _activity(session: Session, external_id: str, at: str | None, desk: Desk) -> activities.ActivityReport:
+    users.user(session, external_id)
+    report = activities.record(session, [(external_id, desk.when(at, "--at") or desk.now)], now=desk.now)
+    if report.problems:
+        raise NotFound(report.problems[0][1])
+    return report

@@ -1,0 +1,195 @@
+"""`assent version …`: drafting, rehearsing, publishing and withdrawing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from sqlmodel import Session, select
+
+from lifecycle.cli import shapes
+from lifecycle.cli.desk import INSTANT_HELP, Desk, open_desk, read_file
+from lifecycle.cli.output import JsonFlag, YesFlag, confirm, print_facts, print_json, print_line, print_note, spoken
+from lifecycle.documents import publishing, store
+from lifecycle.documents.importing import SourceFile, read_source
+from lifecycle.documents.publishing import Publication
+from lifecycle.errors import InvalidInput
+from lifecycle.models import Document
+from lifecycle.states import DocumentKind, Mode
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+
+Slug = Annotated[str, typer.Argument(help="The document, such as privacy-policy.")]
+Number = Annotated[int, typer.Argument(help="The version's number.")]
+
+
+@app.command()
+def draft(
+    slug: Slug,
+    files: Annotated[list[Path], typer.Argument(help="One Markdown file for each language, such as terms.de.md.")],
+    title: Annotated[str, typer.Option("--title", help="Title of a document that is new.")] = "",
+    kind: Annotated[DocumentKind | None, typer.Option("--kind", help="Kind of a document that is new.")] = None,
+    locale: Annotated[str, typer.Option("--locale", help="Language of a single file whose name says none.")] = "",
+    survives: Annotated[
+        list[str] | None, typer.Option("--survives", help="A section that still binds after termination; repeatable.")
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Store a new, unpublished version, one file a language."""
+    if locale and len(files) > 1:
+        raise typer.BadParameter("is for a single file; name the others like terms.de.md.", param_hint="--locale")
+    with open_desk() as desk:
+        sources = [_read(path, locale, desk) for path in files]
+        found = desk.database.run(_draft, slug, sources, title, kind, survives or [], desk)
+    if as_json:
+        return print_json(found)
+    print_line(f"Drafted version {found['version']} of {slug} ({', '.join(found['texts'])}).")
+    return print_note(f"Next: assent version rehearse {slug} {found['version']} --mode MODE")
+
+
+def _read(path: Path, locale: str, desk: Desk) -> SourceFile:
+    default = locale or desk.settings.default_locale
+    source = read_source(read_file(path), path.name, locale=default, zone=desk.zone, now=desk.now)
+    return replace(source, locale=store.check_locale(locale)) if locale else source
+
+
+def _draft(
+    session: Session, slug: str, sources: Sequence[SourceFile], title: str, kind: DocumentKind | None,
+    survives: Sequence[str], desk: Desk,
+) -> shapes.Shape:  # fmt: skip
+    locales = [source.locale for source in sources]
+    if len(set(locales)) < len(locales):
+        raise InvalidInput(f"Two files are in the same language: {', '.join(locales)}. Name them like terms.de.md.")
+    document = _document(session, slug, title, kind, locales[0], desk)
+    surviving = [*survives, *(reference for source in sources for reference in source.survives)]
+    version = store.draft_version(
+        session, document, {source.locale: source.text for source in sources},
+        titles={source.locale: source.title for source in sources}, surviving=surviving, now=desk.now,
+    )  # fmt: skip
+    return shapes.version(session, document, version, now=desk.now)
+
+
+def _document(
+    session: Session, slug: str, title: str, kind: DocumentKind | None, locale: str, desk: Desk
+) -> Document:
+    known = session.exec(select(Document).where(Document.slug == slug)).first()
+    if known is not None or not (title or kind):
+        return store.document(session, slug)
+    return store.create_document(session, slug, title=title or slug, kind=kind or DocumentKind.OTHER,
+                                 default_locale=locale, now=desk.now)  # fmt: skip
+
+
+ModeOption = Annotated[Mode, typer.Option("--mode", help="How it comes to bind.")]
+EffectiveAt = Annotated[str | None, typer.Option("--effective-at", help=f"When it comes in force: {INSTANT_HELP}.")]
+NoticeDays = Annotated[int, typer.Option("--notice-days", help="Calendar days between publication and effect.")]
+DeadlineDays = Annotated[int, typer.Option("--deadline-days", help="Calendar days to accept or to object.")]
+Changelog = Annotated[list[str] | None, typer.Option("--change", help="A line of what changed; repeatable.")]
+NoNotify = Annotated[bool, typer.Option("--no-notify", help="Tell nobody.")]
+NotifyAt = Annotated[str | None, typer.Option("--notify-at", help=f"When telling users begins: {INSTANT_HELP}.")]
+RegimeName = Annotated[str, typer.Option("--regime", help="The legal minimums to respect.")]
+OverrideReason = Annotated[str, typer.Option("--override-reason", help="Why the regime's minimums do not apply.")]
+
+
+@app.command()
+def rehearse(
+    slug: Slug,
+    number: Number,
+    mode: ModeOption,
+    effective_at: EffectiveAt = None,
+    notice_days: NoticeDays = 0,
+    deadline_days: DeadlineDays = 0,
+    change: Changelog = None,
+    no_notify: NoNotify = False,
+    notify_at: NotifyAt = None,
+    regime: RegimeName = "contract",
+    override_reason: OverrideReason = "",
+    as_json: JsonFlag = False,
+) -> None:
+    """Say what publishing would do: whom it tells, whom it cannot reach, until when the mail takes."""
+    with open_desk() as desk:
+        publication = Publication(
+            mode, desk.when(effective_at, "--effective-at"), notice_days, deadline_days, tuple(change or ()),
+            not no_notify, desk.when(notify_at, "--notify-at"), regime, override_reason,
+        )  # fmt: skip
+        found = desk.database.read(_rehearse, slug, number, publication, desk)
+    if as_json:
+        return print_json(asdict(found))
+    told = f"{found.by_email} by e-mail, {found.by_discord} over Discord"
+    facts = {"In force from": found.effective_at, "Told": told, "Unreachable": found.unreachable,
+             "Last mail leaves": found.last_mail_at}  # fmt: skip
+    print_facts(facts, zone=desk.zone)
+    for warning in found.warnings:
+        print_line(f"Warning: {warning}")
+    return print_note("Nothing was changed.")
+
+
+def _rehearse(
+    session: Session, slug: str, number: int, publication: Publication, desk: Desk
+) -> publishing.Rehearsal:
+    version = store.version(session, store.document(session, slug), number)
+    per_hour = desk.settings.relay_per_hour
+    return publishing.rehearse(session, version, publication, per_hour=per_hour, zone=desk.zone, now=desk.now)
+
+
+@app.command()
+def publish(
+    slug: Slug,
+    number: Number,
+    mode: ModeOption,
+    effective_at: EffectiveAt = None,
+    notice_days: NoticeDays = 0,
+    deadline_days: DeadlineDays = 0,
+    change: Changelog = None,
+    no_notify: NoNotify = False,
+    notify_at: NotifyAt = None,
+    regime: RegimeName = "contract",
+    override_reason: OverrideReason = "",
+    as_json: JsonFlag = False,
+) -> None:
+    """Publish a version, once, and begin telling users about it."""
+    with open_desk() as desk:
+        publication = Publication(
+            mode, desk.when(effective_at, "--effective-at"), notice_days, deadline_days, tuple(change or ()),
+            not no_notify, desk.when(notify_at, "--notify-at"), regime, override_reason,
+        )  # fmt: skip
+        found = desk.database.run(_publish, slug, number, publication, desk)
+    if as_json:
+        return print_json(found)
+    print_line(f"Published version {number} of {slug}; in force from {spoken(found['effective_at'], desk.zone)}.")
+    if publication.notify and mode is not Mode.EDITORIAL:
+        print_note("Users are told while `assent serve` runs. Watch it with `assent notice list`.")
+    return None
+
+
+def _publish(session: Session, slug: str, number: int, publication: Publication, desk: Desk) -> shapes.Shape:
+    document = store.document(session, slug)
+    version = store.version(session, document, number)
+    publishing.publish(session, version, publication, zone=desk.zone, now=desk.now)
+    return shapes.version(session, document, version, now=desk.now)
+
+
+@app.command()
+def withdraw(
+    slug: Slug,
+    number: Number,
+    reason: Annotated[str, typer.Option("--reason", help="Why; it is shown wherever the version is.")],
+    yes: YesFlag = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Take a published version back from now on; what it bound until now stays on record."""
+    confirm(f"Version {number} of {slug} will be withdrawn, and its waiting notices cancelled.", yes=yes)
+    with open_desk() as desk:
+        found = desk.database.run(_withdraw, slug, number, reason, desk)
+    if as_json:
+        return print_json(found)
+    return print_line(f"Withdrew version {number} of {slug}.")
+
+
+def _withdraw(session: Session, slug: str, number: int, reason: str, desk: Desk) -> shapes.Shape:
+    document = store.document(session, slug)
+    version = store.version(session, document, number)
+    publishing.withdraw(session, version, reason=reason, now=desk.now)
+    return shapes.version(session, document, version, now=desk.now)

@@ -1,0 +1,198 @@
+"""Users from a file: CSV with a header, or NDJSON. One line is one user; a bad line loses nothing but itself."""
+
+import csv
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session
+
+from lifecycle import engagements, users
+from lifecycle.db import Database, chunks
+from lifecycle.documents import store
+from lifecycle.errors import AssentError, Conflict, InvalidInput
+from lifecycle.models import User, Version
+from lifecycle.states import require_aware
+
+BATCH = 500
+COLUMNS = ("external_id", *users.FIELDS, "bound", "bound_at")
+BINDING = re.compile(r"(?P<slug>[^@\s]+)@(?P<number>\d{1,9})\Z")
+MAX_LINE = 100_000
+
+Reader = Callable[[str], Mapping[str, Any]]
+Line = tuple[int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A line that was not imported: its number from 1, the user or text it holds, and what to do."""
+
+    line: int
+    value: str
+    problem: str
+
+
+@dataclass(slots=True)
+class ImportReport:
+    """How many users were new or known, how many bindings were taken over, and which lines were left out."""
+
+    added: int = 0
+    known: int = 0
+    bound: int = 0
+    problems: list[Problem] = field(default_factory=list)
+
+
+def import_users(
+    database: Database, path: Path, *, zone: ZoneInfo, now: datetime,
+    progress: Callable[[Iterable[Any]], Iterable[Any]] = iter,
+) -> ImportReport:  # fmt: skip
+    """Add or change the users of a .csv, .ndjson or .jsonl file, some hundred lines a transaction.
+
+    An empty cell of a CSV leaves what is known alone; in NDJSON null does, and "" clears it. `bound` takes over from
+    another system which versions bound the user at `bound_at` (without a zone: in `zone`).
+    Raises InvalidInput when the file as a whole cannot be read; a second import of the same file adds nothing.
+    """
+    lines, read = _open(path)
+    report = ImportReport()
+    for batch in progress(chunks(lines, BATCH)):
+        part = database.run(_store_batch, batch, read, zone=zone, now=now)
+        report.added += part.added
+        report.known += part.known
+        report.bound += part.bound
+        report.problems += part.problems
+    return report
+
+
+# -- reading -----------------------------------------------------------------------------------------------------------
+
+
+def _open(path: Path) -> tuple[list[Line], Reader]:
+    """The lines with something in them, and how one is read."""
+    if path.suffix not in {".csv", ".ndjson", ".jsonl"}:
+        raise InvalidInput(f"{str(path)!r} must end in .csv, .ndjson or .jsonl, so that it is clear how to read it.")
+    try:
+        # Bytes that are not UTF-8 stay recognisable, so that they spoil their own line alone.
+        text = path.read_bytes().decode("utf-8-sig", errors="surrogateescape")
+    except OSError as error:
+        raise InvalidInput(f"{str(path)!r} cannot be read: {error.strerror}.") from None
+    lines = [(n, line) for n, line in enumerate(re.split(r"\r\n|\n|\r", text), start=1) if line.strip()]
+    if not lines:
+        raise InvalidInput(f"{str(path)!r} is empty.")
+    return (lines[1:], _csv_reader(lines[0][1], path)) if path.suffix == ".csv" else (lines, _read_json)
+
+
+def _csv_reader(header: str, path: Path) -> Reader:
+    delimiter = max(",;\t", key=header.count)
+    names = [name.strip() for name in next(csv.reader([header], delimiter=delimiter))]
+    if unknown := [name for name in names if name not in COLUMNS]:
+        raise InvalidInput(f"{str(path)!r}: unknown column {unknown[0]!r} in line 1. Known: {', '.join(COLUMNS)}.")
+    if "external_id" not in names or len(set(names)) < len(names):
+        raise InvalidInput(f"{str(path)!r}: line 1 must name the column external_id, and each column once.")
+
+    def read(line: str) -> Mapping[str, Any]:
+        try:
+            cells = next(csv.reader([line], delimiter=delimiter, strict=True))
+        except csv.Error as error:
+            raise InvalidInput(f"The line is not CSV: {error}. Each user is one line.") from None
+        if len(cells) != len(names):
+            raise InvalidInput(f"The line has {len(cells)} cells, the header {len(names)}; quote cells that hold a comma.")
+        return {name: cell.strip() or None for name, cell in zip(names, cells, strict=True)}
+
+    return read
+
+
+def _read_json(line: str) -> Mapping[str, Any]:
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError):
+        raise InvalidInput("The line is not a JSON object.") from None
+    if not isinstance(found, dict):
+        raise InvalidInput("The line is not a JSON object.")
+    if unknown := [name for name in found if name not in COLUMNS]:
+        raise InvalidInput(f"Unknown key {unknown[0]!r}. Known: {', '.join(COLUMNS)}.")
+    return {name: _json_text(name, value) for name, value in found.items()}
+
+
+def _json_text(name: str, value: Any) -> str | None:
+    if isinstance(value, int) and not isinstance(value, bool) and name in {"external_id", "discord_id"}:
+        return str(value)
+    if value is None or isinstance(value, str):
+        return value
+    raise InvalidInput(f"{name} is {json.dumps(value)[:40]}; it must be a text.")
+
+
+def _check_line(line: str) -> None:
+    if len(line) > MAX_LINE:
+        raise InvalidInput(f"The line has {len(line)} characters; at most {MAX_LINE} are taken.")
+    if not line.isascii() and any("\udc80" <= char <= "\udcff" for char in line):
+        raise InvalidInput("The line is not UTF-8. Save the file as UTF-8.")
+    if "\0" in line or "\\u0000" in line:
+        raise InvalidInput("The line holds a NUL character; remove it.")
+
+
+# -- storing -----------------------------------------------------------------------------------------------------------
+
+
+def _store_batch(session: Session, lines: Sequence[Line], read: Reader, *, zone: ZoneInfo, now: datetime) -> ImportReport:
+    report = ImportReport()
+    new: set[int] = set()
+    for number, line in lines:
+        row: Mapping[str, Any] = {}
+        try:
+            _check_line(line)
+            row = read(line)
+            with session.begin_nested():  # a line goes in whole or not at all
+                user, bound = _store_one(session, row, zone=zone, now=now)
+        except (AssentError, IntegrityError) as error:
+            report.problems.append(Problem(number, str(row.get("external_id") or _start(line)), _why(error)))
+        else:
+            first = user.created_at == now and user.id not in new
+            new.add(user.id)
+            report.added += first
+            report.known += not first
+            report.bound += bound
+    return report
+
+
+def _start(line: str) -> str:
+    return line[:40].encode("utf-8", errors="replace").decode()
+
+
+def _why(error: Exception) -> str:
+    return str(error) if isinstance(error, AssentError) else "The host changed this user at the same moment; import again."
+
+
+def _store_one(session: Session, row: Mapping[str, Any], *, zone: ZoneInfo, now: datetime) -> tuple[User, int]:
+    facts = {name: row[name] for name in users.FIELDS if row.get(name) is not None}
+    user = users.upsert(session, row.get("external_id") or "", actor="import", now=now, **facts)
+    bindings = (row.get("bound") or "").split()
+    at = _bound_at(row.get("bound_at"), zone, now) if bindings else now
+    for binding in bindings:
+        engagements.import_binding(session, user, _version(session, binding), at=at, now=now)
+    return user, len(bindings)
+
+
+def _version(session: Session, binding: str) -> Version:
+    found = BINDING.match(binding)
+    if found is None:
+        raise InvalidInput(f"bound {binding!r} is not a document and version such as 'terms@2'; put blanks between several.")
+    return store.version(session, store.document(session, found["slug"]), int(found["number"]))
+
+
+def _bound_at(value: str | None, zone: ZoneInfo, now: datetime) -> datetime:
+    if not value:
+        raise InvalidInput("bound needs bound_at: the instant since which the user is bound.")
+    try:
+        parsed = datetime.fromisoformat(value)
+    except ValueError:
+        raise InvalidInput(f"bound_at {value!r} is not an instant such as '2026-01-31T09:00:00Z'.") from None
+    at = require_aware(parsed if parsed.tzinfo else parsed.replace(tzinfo=zone), what="bound_at")
+    if at > now:
+        raise Conflict(f"bound_at {value!r} lies in the future (now {now.isoformat()}).")
+    return at
