@@ -1,6 +1,7 @@
 """`python -m bots`: the Discord bot in the foreground, until Ctrl-C or SIGTERM."""
 
 import asyncio
+import contextlib
 import logging
 import signal
 import sys
@@ -33,13 +34,8 @@ async def _run(settings: Settings) -> None:
     database = open_database(settings)
     bot = asyncio.create_task(serve(settings, database))
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, bot.cancel)
-    try:
+    with contextlib.suppress(asyncio.CancelledError), contextlib.closing(database):
         await bot
-    except asyncio.CancelledError:
-        if not bot.cancelled():  # Ctrl-C reached this task, not the bot's
-            raise
-    finally:
-        database.close()
 
 
 if __name__ == "__main__":

@@ -256,20 +256,19 @@ def chunks(items: Sequence[T], size: int) -> list[Sequence[T]]:
 
 def insert_once(session: Session, model: type[Any], rows: Sequence[dict[str, Any]]) -> int:
     """Insert the rows whose unique keys are new; how many were. Owing or recording a thing twice is harmless so."""
-    if not rows:
-        return 0
-    connection, insert = session.connection(), _insert(session)
-    return sum(
-        connection.execute(insert(model.__table__).values(list(part)).on_conflict_do_nothing()).rowcount
-        for part in chunks(rows, 200)
-    )
+    return sum(_insert_new(session, _insert(session)(model.__table__).values(list(some))) for some in chunks(rows, 200))
 
 
 def insert_selected(session: Session, model: type[Any], columns: Sequence[str], rows: Any) -> int:
     """`INSERT … SELECT` of the rows whose unique keys are new; how many were."""
-    statement = _insert(session)(model.__table__).from_select(list(columns), rows)
-    return session.connection().execute(statement.on_conflict_do_nothing()).rowcount
+    return _insert_new(session, _insert(session)(model.__table__).from_select(list(columns), rows))
 
 
 def _insert(session: Session) -> Any:
     return sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+
+
+def _insert_new(session: Session, insert: Any) -> int:
+    # Without preserve_rowcount SQLAlchemy answers -1 for an INSERT on PostgreSQL.
+    options = {"preserve_rowcount": True}
+    return session.connection().execute(insert.on_conflict_do_nothing(), execution_options=options).rowcount

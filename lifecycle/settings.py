@@ -9,7 +9,13 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from babel import Locale, UnknownLocaleError
 from pydantic import AnyHttpUrl, Field, ValidationError, field_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -51,7 +57,7 @@ class Settings(BaseSettings):
     secret_key: str = ""
     api_token: str = ""
     poll_seconds: Annotated[float, Field(gt=0, le=60)] = 0.5
-    reminder_days: tuple[int, ...] = (7, 1)
+    reminder_days: Annotated[tuple[int, ...], NoDecode] = (7, 1)
     inactivity_days: Annotated[int, Field(ge=0)] = 0
     inactivity_notice_days: Annotated[int, Field(ge=1)] = 30
     answer_threshold: float | None = None
@@ -63,6 +69,14 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:  # fmt: skip
         return (init_settings, env_settings, TomlConfigSettingsSource(settings_cls))
+
+    @field_validator("reminder_days", mode="before")
+    @classmethod
+    def _listed(cls, value: Any) -> Any:
+        """In the environment a list is written with commas: `7,1`."""
+        return (
+            [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+        )
 
     @field_validator("time_zone")
     @classmethod
@@ -90,7 +104,9 @@ class Settings(BaseSettings):
         try:
             url = make_url(value)
         except ArgumentError:
-            raise ValueError("is not a database URL, such as 'sqlite:////var/lib/assent/assent.sqlite3'") from None
+            raise ValueError(
+                "is not a database URL, such as 'sqlite:////var/lib/assent/assent.sqlite3'"
+            ) from None
         if url.get_backend_name() not in {"sqlite", "postgresql"}:
             raise ValueError("must start with 'sqlite://' or 'postgresql://'")
         driver = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg"}[url.get_backend_name()]
@@ -100,7 +116,9 @@ class Settings(BaseSettings):
     @classmethod
     def _smtp_scheme(cls, value: str) -> str:
         if not value.startswith(("smtp://", "smtps://", "smtp+starttls://")):
-            raise ValueError("must start with smtp://, smtp+starttls:// or smtps://, such as 'smtp://mail.example.com:587'")
+            raise ValueError(
+                "must start with smtp://, smtp+starttls:// or smtps://, such as 'smtp://mail.example.com:587'"
+            )
         return value
 
     @field_validator("mail_from", "reply_to")
@@ -161,7 +179,7 @@ def load_settings(**overrides: Any) -> Settings:
     except ValidationError as error:
         raise ConfigurationError("\n".join(map(_explain, error.errors()))) from None
     except ValueError as error:
-        raise ConfigurationError(f"assent.toml or an ASSENT_* variable cannot be read: {error}") from None
+        raise ConfigurationError(f"assent.toml cannot be read: {error}") from None
 
 
 SECRET = {"secret_key", "api_token", "discord_token", "database_url", "smtp_url"}

@@ -75,7 +75,9 @@ def import_users(
 def _open(path: Path) -> tuple[list[Line], Reader]:
     """The lines with something in them, and how one is read."""
     if path.suffix not in {".csv", ".ndjson", ".jsonl"}:
-        raise InvalidInput(f"{str(path)!r} must end in .csv, .ndjson or .jsonl, so that it is clear how to read it.")
+        raise InvalidInput(
+            f"{str(path)!r} must end in .csv, .ndjson or .jsonl, so that it is clear how to read it."
+        )
     try:
         # Bytes that are not UTF-8 stay recognisable, so that they spoil their own line alone.
         text = path.read_bytes().decode("utf-8-sig", errors="surrogateescape")
@@ -91,7 +93,9 @@ def _csv_reader(header: str, path: Path) -> Reader:
     delimiter = max(",;\t", key=header.count)
     names = [name.strip() for name in next(csv.reader([header], delimiter=delimiter))]
     if unknown := [name for name in names if name not in COLUMNS]:
-        raise InvalidInput(f"{str(path)!r}: unknown column {unknown[0]!r} in line 1. Known: {', '.join(COLUMNS)}.")
+        raise InvalidInput(
+            f"{str(path)!r}: unknown column {unknown[0]!r} in line 1. Known: {', '.join(COLUMNS)}."
+        )
     if "external_id" not in names or len(set(names)) < len(names):
         raise InvalidInput(f"{str(path)!r}: line 1 must name the column external_id, and each column once.")
 
@@ -101,7 +105,9 @@ def _csv_reader(header: str, path: Path) -> Reader:
         except csv.Error as error:
             raise InvalidInput(f"The line is not CSV: {error}. Each user is one line.") from None
         if len(cells) != len(names):
-            raise InvalidInput(f"The line has {len(cells)} cells, the header {len(names)}; quote cells that hold a comma.")
+            raise InvalidInput(
+                f"The line has {len(cells)} cells, the header {len(names)}; quote cells that hold a comma."
+            )
         return {name: cell.strip() or None for name, cell in zip(names, cells, strict=True)}
 
     return read
@@ -139,7 +145,9 @@ def _check_line(line: str) -> None:
 # -- storing -----------------------------------------------------------------------------------------------------------
 
 
-def _store_batch(session: Session, lines: Sequence[Line], read: Reader, *, zone: ZoneInfo, now: datetime) -> ImportReport:
+def _store_batch(
+    session: Session, lines: Sequence[Line], read: Reader, *, zone: ZoneInfo, now: datetime
+) -> ImportReport:
     report = ImportReport()
     new: set[int] = set()
     for number, line in lines:
@@ -165,10 +173,16 @@ def _start(line: str) -> str:
 
 
 def _why(error: Exception) -> str:
-    return str(error) if isinstance(error, AssentError) else "The host changed this user at the same moment; import again."
+    return (
+        str(error)
+        if isinstance(error, AssentError)
+        else "The host changed this user at the same moment; import again."
+    )
 
 
-def _store_one(session: Session, row: Mapping[str, Any], *, zone: ZoneInfo, now: datetime) -> tuple[User, int]:
+def _store_one(
+    session: Session, row: Mapping[str, Any], *, zone: ZoneInfo, now: datetime
+) -> tuple[User, int]:
     facts = {name: row[name] for name in users.FIELDS if row.get(name) is not None}
     user = users.upsert(session, row.get("external_id") or "", actor="import", now=now, **facts)
     bindings = (row.get("bound") or "").split()
@@ -181,7 +195,9 @@ def _store_one(session: Session, row: Mapping[str, Any], *, zone: ZoneInfo, now:
 def _version(session: Session, binding: str) -> Version:
     found = BINDING.match(binding)
     if found is None:
-        raise InvalidInput(f"bound {binding!r} is not a document and version such as 'terms@2'; put blanks between several.")
+        raise InvalidInput(
+            f"bound {binding!r} is not a document and version such as 'terms@2'; put blanks between several."
+        )
     return store.version(session, store.document(session, found["slug"]), int(found["number"]))
 
 

@@ -16,7 +16,7 @@ from discord.http import Route
 
 from bots.discord import contact, delivery, staff
 from bots.discord.account import Account
-from bots.discord.exchange import CANNOT_REACH, explain, log, persistently
+from bots.discord.exchange import FAILURES, explain, log, persistently
 from bots.discord.policy import Policy
 from lifecycle.db import Database
 from lifecycle.errors import AssentError, ConfigurationError
@@ -58,6 +58,7 @@ class Bot(discord.Client):
             max_messages=None,
             max_ratelimit_timeout=PATIENCE_SECONDS,
         )
+        discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # it never speaks
         self.settings, self.database, self.clock = settings, database, clock
         self.intake = asyncio.Lock()
         self.tree = Tree(self)
@@ -104,17 +105,18 @@ class Bot(discord.Client):
         try:
             await work()
         except Exception as error:
-            expected = isinstance(error, AssentError | discord.DiscordException | CANNOT_REACH)
+            expected = isinstance(error, (AssentError, *FAILURES))
             log.error("Fault while %s: %s", name, error, exc_info=not expected)
             self._rests[name] = self.clock() + REST_AFTER_FAULT
 
     async def close(self) -> None:
         """Let a message under way end, then disconnect."""
         try:
-            await asyncio.wait_for(self._busy.acquire(), PATIENCE_SECONDS)
+            async with asyncio.timeout(PATIENCE_SECONDS), self._busy:
+                self._round.cancel()
         except TimeoutError:
             log.warning("A hand-over did not end in time; it stays in doubt.")
-        self._round.cancel()
+            self._round.cancel()
         await super().close()
 
 
@@ -144,6 +146,6 @@ async def serve(settings: Settings, database: Database) -> None:
             raise ConfigurationError(
                 "Discord refuses the token in ASSENT_DISCORD_TOKEN. Copy it again from the developer portal."
             ) from None
-        except (discord.DiscordException, *CANNOT_REACH) as error:
+        except FAILURES as error:
             why = str(error) or type(error).__name__
             raise ConfigurationError(f"Discord cannot be used at {Route.BASE}: {why}.") from error

@@ -71,7 +71,7 @@ async def take(interaction: "discord.Interaction[Bot]", kind: str) -> None:
     otherwise = "by e-mail" if receipt.has_email else "not at all, so please keep them open"
     await reply(
         interaction,
-        f"Your request has the number **{receipt.number}**. Staff see it now and answer by direct message; "
+        f"Your request has the number **{receipt.number}**. Staff answer by direct message; "
         f"if yours are closed to this server, {otherwise}.",
     )
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import discord
 from sqlmodel import Session, col, select
 
-from bots.discord.exchange import CANNOT_REACH, persistently
+from bots.discord.exchange import FAILURES, persistently
 from bots.discord.text import LIMIT
 from lifecycle.models import Notice
 from lifecycle.notices import outbox
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 # So many in a row, then the staff channel gets its turn.
 ROUND = 10
 TOO_LONG = "This message is longer than Discord shows; it is in the file."
-FAILURES = (discord.DiscordException, *CANNOT_REACH)
 
 
 def due(session: Session, now: datetime) -> bool:

@@ -19,6 +19,7 @@ Interaction = discord.Interaction[Any]
 
 OUR_FAULT = "Something went wrong on our side. Please try again in a few minutes."
 CANNOT_REACH = (aiohttp.ClientError, OSError)
+FAILURES = (discord.DiscordException, *CANNOT_REACH)
 PAUSES = (0.5, 1.5)
 
 
@@ -39,7 +40,7 @@ async def explain(interaction: Interaction, error: BaseException) -> None:
         log.error("An interaction failed", exc_info=error)
     try:
         await reply(interaction, shortened(plain(str(error)), LIMIT) if theirs else OUR_FAULT)
-    except (discord.DiscordException, *CANNOT_REACH) as lost:
+    except FAILURES as lost:
         log.warning("The person could not be told: %s", lost)
 
 

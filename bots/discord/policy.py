@@ -97,28 +97,20 @@ def answer_text(found: Answer) -> str:
     """The quotes by section, each with its source, in one message; a quote that is cut says so."""
     if not found.answered:
         return found.reason
-    by_section: dict[str, list[Quote]] = {}
-    for quote in found.quotes:
-        by_section.setdefault(quote.url, []).append(quote)
-    blocks: list[str] = []
-    for quotes in by_section.values():
-        for quote in quotes:
-            blocks.append(quoted(quote.text))
-        blocks[-1] += "\n" + _source(quotes[0])
-    return _first_that_fit(blocks, found.quotes[0])
+    for kept in range(len(found.quotes), 0, -1):
+        left_out = ["", LEFT_OUT] if kept < len(found.quotes) else []
+        text = "\n".join([_by_section(found.quotes[:kept]), *left_out])
+        if len(text) <= LIMIT:
+            return text
+    best = found.quotes[0]
+    source = CUT + "\n" + _source(best)
+    return shortened(quoted(best.text), LIMIT - len(source)) + source
 
 
-def _first_that_fit(blocks: list[str], best: Quote) -> str:
-    room = LIMIT - len(LEFT_OUT) - 2
-    kept: list[str] = []
-    for block in blocks:
-        if len("\n".join([*kept, block])) > room:
-            break
-        kept.append(block)
-    if kept:
-        return "\n".join(kept if len(kept) == len(blocks) else [*kept, LEFT_OUT])
-    source = _source(best)
-    return shortened(quoted(best.text), room - len(source) - len(CUT)) + CUT + "\n" + source
+def _by_section(quotes: Sequence[Quote]) -> str:
+    sections = {quote.url: quote for quote in reversed(quotes)}
+    texts = {url: [quoted(quote.text) for quote in quotes if quote.url == url] for url in sections}
+    return "\n\n".join("\n".join([*texts[url], _source(quote)]) for url, quote in reversed(sections.items()))
 
 
 def _source(quote: Quote) -> str:
@@ -154,7 +146,7 @@ def _bound_line(bound: engagements.Bound | None) -> str:
 
 
 def _due_lines(item: DocumentStanding) -> list[str]:
-    due = f" (by {when(item.due_by)})" if item.due_by else ""
+    due = f" (your time: {when(item.due_by)})" if item.due_by else ""
     return [f"- {plain(item.why)}{due}"] if item.state not in {"bound", "none"} else []
 
 

@@ -1,14 +1,15 @@
 """The staff-only channel: each request stands there once, shows what became of it, and has its buttons."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import discord
 from discord import ui
 from sqlmodel import Session, col, or_, select
 
-from bots.discord.exchange import buttons, custom_id, filled_in, log, persistently, reply, show_form
+from bots.discord.exchange import FAILURES, buttons, custom_id, filled_in, log, persistently, reply, show_form
 from bots.discord.text import fit, plain, quoted, when
 from lifecycle import requests
 from lifecycle.errors import RuleRefused
@@ -38,6 +39,9 @@ class Card:
     whole: str
     open: bool
     undelivered: frozenset[int]
+
+    def fitted(self) -> tuple[str, list[discord.File]]:
+        return fit(self.content, whole=self.whole, name=f"request-{self.number}.txt")
 
     def view(self) -> ui.View:
         routes = {"Answer": "answer", "Close": "close"} if self.open else {}
@@ -115,15 +119,31 @@ class Board:
 
     async def post(self) -> None:
         """Post each request that staff have not seen yet, once."""
-        waiting = await self._bot.database.aread(_unposted)
-        channel = self.channel() if waiting else None
-        for one in waiting if channel else []:
-            assert channel is not None
-            await self._post(channel, one)
+        await self._each(await self._bot.database.aread(_unposted), self._post)
+
+    async def refresh(self) -> None:
+        """Show on each message what became of its request; say aloud when an answer reached nobody."""
+        followed = await self._bot.database.aread(_followed, self._bot.clock())
+        self._shown = {one.number: shown for one in followed if (shown := self._shown.get(one.number))}
+        await self._each([one for one in followed if self._shown.get(one.number) != one], self._update)
+
+    async def _each(
+        self, cards: list[Card], work: Callable[[discord.TextChannel, Card], Awaitable[None]]
+    ) -> None:
+        """Do the work for each; one that fails keeps none of the others back, and is raised at the end."""
+        channel = self.channel() if cards else None
+        faults = []
+        for one in cards if channel else []:
+            try:
+                await work(cast("discord.TextChannel", channel), one)
+            except FAILURES as error:
+                faults.append(error)
+        if faults:
+            raise faults[0]
 
     async def _post(self, channel: discord.TextChannel, one: Card) -> None:
         async def send() -> discord.Message:
-            content, files = fit(one.content, whole=one.whole, name=f"request-{one.number}.txt")
+            content, files = one.fitted()
             return await channel.send(
                 content, files=files, view=one.view(), nonce=one.nonce, suppress_embeds=True
             )
@@ -131,22 +151,16 @@ class Board:
         message = await persistently(send)
         await self._bot.database.arun(_remember, one.number, str(message.id))
 
-    async def refresh(self) -> None:
-        """Show on each message what became of its request; say aloud when an answer reached nobody."""
-        followed = await self._bot.database.aread(_followed, self._bot.clock())
-        changed = [one for one in followed if self._shown.get(one.number) != one]
-        channel = self.channel() if changed else None
-        for one in changed if channel else []:
-            assert channel is not None
-            await self._edit(channel, one)
-            before = self._shown.get(one.number)
-            for nth in sorted(one.undelivered - before.undelivered) if before else []:
-                await self._complain(channel, one, nth)
-            self._shown[one.number] = one
+    async def _update(self, channel: discord.TextChannel, one: Card) -> None:
+        await self._edit(channel, one)
+        before = self._shown.get(one.number)
+        for nth in sorted(one.undelivered - before.undelivered) if before else []:
+            await self._complain(channel, one, nth)
+        self._shown[one.number] = one
 
     async def _edit(self, channel: discord.TextChannel, one: Card) -> None:
         async def edit() -> None:
-            content, files = fit(one.content, whole=one.whole, name=f"request-{one.number}.txt")
+            content, files = one.fitted()
             message = channel.get_partial_message(int(one.message_id))
             await message.edit(content=content, attachments=files, view=one.view())
 

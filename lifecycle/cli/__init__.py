@@ -49,7 +49,7 @@ class LazyGroup(TyperGroup):
 
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
-        self.commands = {name: TyperCommand(name, help=text) for name, (_, text) in COMMANDS.items()}
+        self.commands = {name: TyperCommand(name, short_help=text) for name, (_, text) in COMMANDS.items()}
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         name, found, rest = super().resolve_command(ctx, args)
@@ -79,7 +79,9 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def assent(
-    version: Annotated[bool, typer.Option("--version", is_eager=True, callback=_version, help="Say which release.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_version, help="Say which release.")
+    ] = False,
 ) -> None:
     """Which words bind whom, how they came to bind, what was sent, and when it ends.
 
@@ -103,5 +105,7 @@ def main(args: Sequence[str] | None = None) -> None:
 def _flush() -> None:
     try:
         sys.stdout.flush()
-    except BrokenPipeError:  # whoever read us has gone, which is no fault; Python would complain once more at exit
+    except (
+        BrokenPipeError
+    ):  # whoever read us has gone, which is no fault; Python would complain once more at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -25,7 +25,10 @@ def changes_shape(changes: Sequence[Change]) -> Shape:
 
 def _summary(changes: Sequence[Change]) -> dict[str, int]:
     kinds = Counter(change.kind for change in changes)
-    words = {"words_added": sum(c.words_added for c in changes), "words_removed": sum(c.words_removed for c in changes)}
+    words = {
+        "words_added": sum(c.words_added for c in changes),
+        "words_removed": sum(c.words_removed for c in changes),
+    }
     return {kind.value: kinds[kind] for kind in ChangeKind} | words
 
 
@@ -58,12 +61,17 @@ def print_changes(title: str, changes: Sequence[Change]) -> None:
         if change.kind is not ChangeKind.KEPT:
             console.print()
             console.print(Text(output.clean(f"{change.kind.upper()}: {_named(change)}"), style="bold"))
-            console.print(_marked(change.edits, plain=console.no_color or not console.is_terminal), soft_wrap=True)
+            console.print(
+                _marked(change.edits, plain=console.no_color or not console.is_terminal), soft_wrap=True
+            )
     return None
 
 
 def _named(change: Change) -> str:
-    was, now = (f"{s.number} {s.title}".strip() or "(opening text)" for s in (change.old or change.section, change.section))
+    was, now = (
+        f"{s.number} {s.title}".strip() or "(opening text)"
+        for s in (change.old or change.section, change.section)
+    )
     return now if was == now else f"{was} → {now}"
 
 
@@ -71,7 +79,9 @@ def _marked(edits: Sequence[Edit], *, plain: bool) -> Text:
     text = Text()
     for n, edit in enumerate(edits):
         before, after = MARKS[edit.kind] if plain else ("", "")
-        shown = _shortened(edit.text, n == 0, n == len(edits) - 1) if edit.kind is EditKind.KEPT else edit.text
+        shown = (
+            _shortened(edit.text, n == 0, n == len(edits) - 1) if edit.kind is EditKind.KEPT else edit.text
+        )
         text.append(before + output.clean(shown) + after, style=STYLES[edit.kind])
     text.rstrip()
     return text

@@ -34,7 +34,9 @@ def list_(as_json: JsonFlag = False) -> None:
         return print_json(found)
     headers = ("Document", "Title", "Kind", "Versions", "In force", "Since", "Upcoming", "Drafts")
     keys = ("slug", "title", "kind", "versions", "in_force", "effective_at", "upcoming", "drafts")
-    return print_table(headers, [[item[key] for key in keys] for item in found], zone=desk.zone, empty=NO_DOCUMENTS)
+    return print_table(
+        headers, [[item[key] for key in keys] for item in found], zone=desk.zone, empty=NO_DOCUMENTS
+    )
 
 
 def _listed(session: Session, now: datetime) -> list[shapes.Shape]:
@@ -60,7 +62,9 @@ def _summary(session: Session, document: Document, now: datetime) -> shapes.Shap
 @app.command()
 def show(
     slug: Slug,
-    version: Annotated[int | None, typer.Option("--version", help="Its number; without, the one in force.")] = None,
+    version: Annotated[
+        int | None, typer.Option("--version", help="Its number; without, the one in force.")
+    ] = None,
     locale: Locale = "",
     at: Annotated[str | None, typer.Option("--at", help=f"The version in force at {INSTANT_HELP}.")] = None,
     raw: Annotated[bool, typer.Option("--raw", help="The stored text alone, byte for byte.")] = False,
@@ -89,7 +93,9 @@ def _shown(
     return shapes.version(session, document, version, now=now) | shapes.body(body) | {"sections": sections}
 
 
-def _wanted(session: Session, document: Document, number: int | None, at: datetime | None, now: datetime) -> Version:
+def _wanted(
+    session: Session, document: Document, number: int | None, at: datetime | None, now: datetime
+) -> Version:
     """The version by number, or in force at an instant; without either, the one in force now, else the newest."""
     if number is not None:
         return store.version(session, document, number)
@@ -100,7 +106,9 @@ def _wanted(session: Session, document: Document, number: int | None, at: dateti
         raise NotFound(f"No version of {document.slug!r} was in force at {at.isoformat()}.")
     newest = store.versions(session, document)[-1:]
     if not newest:
-        raise NotFound(f"{document.slug!r} has no version yet; add one with `assent version draft {document.slug} FILE`.")
+        raise NotFound(
+            f"{document.slug!r} has no version yet; add one with `assent version draft {document.slug} FILE`."
+        )
     return newest[0]
 
 
@@ -172,11 +180,15 @@ def _texts(session: Session, slug: str, old: int, new: int, locale: str) -> tupl
     """Both texts in one language: the one wanted, else one that both have."""
     document = store.document(session, slug)
     versions = [store.version(session, document, number) for number in (old, new)]
-    shared = set.intersection(*({body.locale for body in store.bodies(session, version)} for version in versions))
+    shared = set.intersection(
+        *({body.locale for body in store.bodies(session, version)} for version in versions)
+    )
     wanted = [locale] if locale else []
     locales = [name for name in (*wanted, document.default_locale, *sorted(shared)) if name in shared]
     if not locales or (locale and locales[0] != locale):
         both = ", ".join(sorted(shared)) or "none"
-        raise NotFound(f"Versions {old} and {new} of {slug!r} have no text in {locale or 'one language'} each; both: {both}.")
+        raise NotFound(
+            f"Versions {old} and {new} of {slug!r} have no text in {locale or 'one language'} each; both: {both}."
+        )
     before, after = (store.body(session, version, locales[0]).text for version in versions)
     return before, after

@@ -66,7 +66,12 @@ def print_note(text: str) -> None:
 
 
 def print_table(
-    headers: Sequence[str], rows: Iterable[Sequence[Any]], *, zone: ZoneInfo, empty: str = "", stderr: bool = False
+    headers: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    *,
+    zone: ZoneInfo,
+    empty: str = "",
+    stderr: bool = False,
 ) -> None:
     """A table, or what to do next when there is nothing in it."""
     rows = list(rows)

@@ -9,7 +9,18 @@ from typing import Any
 from sqlmodel import Session
 
 from lifecycle.documents import store
-from lifecycle.models import Attempt, Body, Document, Engagement, Notice, Reply, Request, SectionRow, Termination, User
+from lifecycle.models import (
+    Attempt,
+    Body,
+    Document,
+    Engagement,
+    Notice,
+    Reply,
+    Request,
+    SectionRow,
+    Termination,
+    User,
+)
 from lifecycle.models import Version as VersionRow
 from lifecycle.terminations import grounds
 
@@ -51,7 +62,13 @@ def version(session: Session, document: Document, version: VersionRow, *, now: d
 
 
 def section(row: SectionRow) -> Shape:
-    return {"number": row.number, "title": row.title, "anchor": row.anchor, "level": row.level, "survives": row.survives}
+    return {
+        "number": row.number,
+        "title": row.title,
+        "anchor": row.anchor,
+        "level": row.level,
+        "survives": row.survives,
+    }
 
 
 def body(found: Body) -> Shape:
@@ -99,7 +116,11 @@ def notice(session: Session, found: Notice) -> Shape:
     names = ("id", "purpose", "channel", "status", "reason", "address", "created_at", "due_at", "sent_at", "attempts",
              "message_id", "termination_id")  # fmt: skip
     about = session.get(VersionRow, found.version_id) if found.version_id else None
-    named = {"document": session.get_one(Document, about.document_id).slug, "version": about.number} if about else {}
+    named = (
+        {"document": session.get_one(Document, about.document_id).slug, "version": about.number}
+        if about
+        else {}
+    )
     shape = {name: getattr(found, name) for name in names}
     return shape | {"user": who.external_id if who else None, "document": None, "version": None} | named
 
@@ -112,7 +133,9 @@ def attempt(found: Attempt) -> Shape:
 def request(session: Session, found: Request) -> Shape:
     who = session.get(User, found.user_id) if found.user_id else None
     names = ("kind", "subject", "details", "source", "discord_id", "opened_at", "answered_at", "closed_at")
-    return {"number": found.id, "user": who.external_id if who else None} | {n: getattr(found, n) for n in names}
+    return {"number": found.id, "user": who.external_id if who else None} | {
+        n: getattr(found, n) for n in names
+    }
 
 
 def reply(found: Reply) -> Shape:

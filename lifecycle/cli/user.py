@@ -44,7 +44,9 @@ def import_(
     to take over from another system what bound them.
     """
     with open_desk() as desk:
-        report = import_users(desk.database, file, zone=desk.zone, now=desk.now, progress=tracker("Importing users"))
+        report = import_users(
+            desk.database, file, zone=desk.zone, now=desk.now, progress=tracker("Importing users")
+        )
     if as_json:
         print_json(report)
     else:
@@ -54,7 +56,9 @@ def import_(
 
 
 def _print_report(report: ImportReport, desk: Desk) -> None:
-    print_line(f"{report.added} users added, {report.known} known already, {report.bound} bindings taken over.")
+    print_line(
+        f"{report.added} users added, {report.known} known already, {report.bound} bindings taken over."
+    )
     if report.problems:
         print_note(f"{len(report.problems)} lines were not imported; correct them and import the file again:")
         rows = [(problem.line, problem.value, problem.problem) for problem in report.problems]
@@ -68,7 +72,9 @@ def show(user: User, as_json: JsonFlag = False) -> None:
         found = desk.database.read(_shown, user, desk)
     if as_json:
         return print_json(found)
-    print_facts({name.replace("_", " ").capitalize(): value for name, value in found["user"].items()}, zone=desk.zone)
+    print_facts(
+        {name.replace("_", " ").capitalize(): value for name, value in found["user"].items()}, zone=desk.zone
+    )
     print_line()
     rows = [(fact["at"], fact["kind"], fact["document"], fact["version"], fact["channel"], fact["actor"])
             for fact in found["engagements"]]  # fmt: skip
@@ -101,7 +107,9 @@ def standing(user: User, as_json: JsonFlag = False) -> None:
     rows = [(d.slug, d.decision, d.state, d.bound_version, d.bound_by, d.in_force_version, d.due_by, d.why)
             for d in found.documents]  # fmt: skip
     headers = ("Document", "Decision", "State", "Bound to", "by", "In force", "Due by", "Why")
-    return print_table(headers, rows, zone=desk.zone, empty="There are no documents yet, so nothing binds anyone.")
+    return print_table(
+        headers, rows, zone=desk.zone, empty="There are no documents yet, so nothing binds anyone."
+    )
 
 
 def _standing(session: Session, external_id: str, desk: Desk) -> standings.Standing:
@@ -126,7 +134,9 @@ def bound(
     return print_table(headers, rows, zone=desk.zone, empty=f"Nothing bound {user} then.")
 
 
-def _bound(session: Session, external_id: str, slug: str | None, at: str | None, desk: Desk) -> list[shapes.Shape]:
+def _bound(
+    session: Session, external_id: str, slug: str | None, at: str | None, desk: Desk
+) -> list[shapes.Shape]:
     user, instant = users.user(session, external_id), desk.when(at, "--at") or desk.now
     if slug is None:
         found = engagements.bound_versions(session, user, at=instant)

@@ -112,7 +112,9 @@ def _align(old: Sequence[Section], new: Sequence[Section], signs: Sequence[Key] 
         return
     sign, weaker = signs[0], signs[1:]
     # A section without the sign is like no other, so its key is never one of the other side.
-    keys = ([sign(section) or (side, n) for n, section in enumerate(part)] for side, part in enumerate((old, new)))
+    keys = (
+        [sign(section) or (side, n) for n, section in enumerate(part)] for side, part in enumerate((old, new))
+    )
     matcher = SequenceMatcher(None, *keys, autojunk=False)
     at_old = at_new = 0
     for i, j, size in matcher.get_matching_blocks():

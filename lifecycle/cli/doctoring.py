@@ -1,0 +1,124 @@
+"""What `assent doctor` looks at. It changes nothing: no table, no mail."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import tomllib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+from enum import StrEnum
+from pathlib import Path
+
+from lifecycle import history
+from lifecycle.db import Database
+from lifecycle.errors import AssentError
+from lifecycle.notices import preview
+from lifecycle.notices.rendering import renderer
+from lifecycle.notices.smtp import Relay
+from lifecycle.settings import Settings, ensure_writable
+
+
+class Level(StrEnum):
+    OK = "ok"
+    NOTE = "note"
+    FAULT = "FAULT"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at, and the word about it."""
+
+    level: Level
+    about: str
+    word: str
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """Every check in turn; a check that is refused is a fault with its reason, and the others go on."""
+    return [finding for about, check in CHECKS.items() for finding in _run(about, check, settings)]
+
+
+def _run(about: str, check: Callable[[Settings], Iterator[Finding]], settings: Settings) -> list[Finding]:
+    try:
+        return list(check(settings))
+    except AssentError as error:
+        return [Finding(Level.FAULT, about, str(error))]
+
+
+def _settings(settings: Settings) -> Iterator[Finding]:
+    known = {f"ASSENT_{name.upper()}" for name in Settings.model_fields}
+    given = {name for name in os.environ if name.startswith("ASSENT_")} | _in_file()
+    for name in sorted(given - known):
+        near = get_close_matches(name, known, n=1)
+        hint = (
+            f"Did you mean {near[0]}?" if near else "Known ones stand in the file that `assent init` writes."
+        )
+        yield Finding(Level.FAULT, "settings", f"{name} is no setting, so it does nothing. {hint}")
+    yield Finding(Level.OK, "settings", f"{len(given & known)} set, the rest as shipped")
+
+
+def _in_file() -> set[str]:
+    """The keys of assent.toml, as variables; that it can be read was checked when the settings were loaded."""
+    path = Path("assent.toml")
+    return (
+        {f"ASSENT_{name.upper()}" for name in tomllib.loads(path.read_text("utf-8"))}
+        if path.is_file()
+        else set()
+    )
+
+
+def _data_folder(settings: Settings) -> Iterator[Finding]:
+    ensure_writable(settings.data_dir)
+    yield Finding(Level.OK, "data folder", f"{settings.data_dir.resolve()} can be written")
+
+
+def _database(settings: Settings) -> Iterator[Finding]:
+    database = Database(settings.database)
+    try:
+        if database.revision() is None:
+            yield Finding(Level.FAULT, "database", f"{database.shown_url} is empty. Run `assent init`.")
+            return
+        database.require_current()
+        yield Finding(
+            Level.OK, "database", f"{database.shown_url} is at this release's {database.revision()}"
+        )
+        problems = database.read(history.verify)
+        yield from (Finding(Level.FAULT, "history", problem) for problem in problems)
+        if not problems:
+            yield Finding(Level.OK, "history", "the entries and the texts are as they were written")
+    finally:
+        database.close()
+
+
+def _templates(settings: Settings) -> Iterator[Finding]:
+    tried, faults = preview.check(renderer())
+    yield from (Finding(Level.FAULT, "templates", fault) for fault in faults)
+    if not faults:
+        yield Finding(Level.OK, "templates", f"{tried} mails rendered in {', '.join(renderer().locales())}")
+
+
+def _relay(settings: Settings) -> Iterator[Finding]:
+    refusal = asyncio.run(Relay(settings).refusal())
+    if refusal:
+        yield Finding(Level.FAULT, "mail relay", f"The relay of ASSENT_SMTP_URL cannot be used: {refusal}")
+    else:
+        yield Finding(Level.OK, "mail relay", "it answers")
+
+
+def _bot(settings: Settings) -> Iterator[Finding]:
+    if settings.discord_token:
+        yield Finding(Level.OK, "Discord bot", "ASSENT_DISCORD_TOKEN is set")
+    else:
+        yield Finding(Level.NOTE, "Discord bot", "The Discord bot is off: set ASSENT_DISCORD_TOKEN.")
+
+
+CHECKS = {
+    "settings": _settings,
+    "data folder": _data_folder,
+    "database": _database,
+    "templates": _templates,
+    "mail relay": _relay,
+    "Discord bot": _bot,
+}

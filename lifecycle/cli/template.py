@@ -1,0 +1,47 @@
+"""`assent template …`: mail templates, tried before anyone gets a mail."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from lifecycle.cli.output import JsonFlag, clean, print_json, print_line
+from lifecycle.errors import InvalidInput
+from lifecycle.notices import preview as previews
+from lifecycle.notices.rendering import renderer
+from lifecycle.settings import load_settings
+from lifecycle.states import Purpose
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+
+
+@app.command()
+def check(as_json: JsonFlag = False) -> None:
+    """Render every template in every language for an awkward cast of names and texts."""
+    load_settings()
+    tried, faults = previews.check(renderer())
+    if as_json:
+        print_json({"rendered": tried, "faults": faults})
+    else:
+        for fault in faults:
+            print_line(fault)
+        print_line(f"{tried} mails rendered, {len(faults)} faults.")
+    if faults:
+        raise typer.Exit(1)
+
+
+@app.command()
+def preview(
+    purpose: Annotated[Purpose, typer.Argument(help="What the notice is for.")],
+    locale: Annotated[str, typer.Option("--locale", help="The language, such as de.")] = "",
+    html: Annotated[bool, typer.Option("--html", help="The HTML part instead of the text part.")] = False,
+) -> None:
+    """Print a mail with sample values."""
+    settings = load_settings()
+    locales = renderer().locales()
+    if locale and locale not in locales:
+        raise InvalidInput(f"There are no templates in {locale!r}. There are: {', '.join(locales)}.")
+    chosen = locale or renderer().locale_for("", settings.default_locale)
+    rendered = renderer().render(purpose, previews.sample(purpose, operator=settings.operator), locale=chosen)
+    typer.echo(rendered.html if html else clean(f"Subject: {rendered.subject}\n\n{rendered.text}"))

@@ -1,0 +1,113 @@
+"""The database: both engines, one schema, one transaction a call, and clear words when it cannot be used."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+from sqlalchemy import literal, select, text
+
+from lifecycle import users
+from lifecycle.db import Database, UTCDateTime, insert_once, later_by, open_database
+from lifecycle.errors import ConfigurationError, DatabaseError, InvalidInput
+from lifecycle.models import User
+from lifecycle.settings import Settings
+from tests.conftest import NOW
+
+
+def test_migrations_go_up_agree_with_the_models_and_go_down(database_url: str) -> None:
+    database = Database(database_url)
+    for _ in range(2):
+        database.upgrade()
+        database.check()
+        database.downgrade("base")
+        assert database.revision() is None
+    database.close()
+
+
+def test_an_empty_database_is_set_up_at_first_use(database_url: str, make_settings: Callable[..., Settings]) -> None:
+    database = open_database(make_settings(database_url=database_url))
+    assert database.revision() == "0002"
+    database.close()
+
+
+def test_a_database_of_a_newer_release_is_refused_and_left_alone(database: Database) -> None:
+    database.run(lambda s: s.execute(text("UPDATE alembic_version SET version_num = '9999'")))
+    for attempt in (database.require_current, database.upgrade):
+        with pytest.raises(DatabaseError, match="is from a newer release of Assent .at 9999"):
+            attempt()
+    assert database.revision() == "9999"
+
+
+def test_an_older_database_asks_to_be_migrated(database: Database) -> None:
+    database.downgrade("0001")
+    with pytest.raises(DatabaseError, match="is at 0001, this release needs 0002: run `assent migrate`"):
+        database.require_current()
+
+
+def test_a_data_folder_that_cannot_be_written_is_named(make_settings: Callable[..., Settings], tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigurationError, match="data folder .*file/data.* Set ASSENT_DATA_DIR"):
+        open_database(make_settings(data_dir=tmp_path / "file" / "data"))
+
+
+def test_an_unreachable_server_is_said_without_its_password() -> None:
+    database = Database("postgresql+psycopg://u:secret@127.0.0.1:1/x")
+    with pytest.raises(DatabaseError, match="cannot be used") as refused:
+        database.revision()
+    assert "secret" not in str(refused.value)
+    database.close()
+
+
+def test_a_failed_call_leaves_nothing_behind(database: Database) -> None:
+    def half(session):  # type: ignore[no-untyped-def]
+        users.upsert(session, "u1", now=NOW)
+        raise InvalidInput("no")
+
+    with pytest.raises(InvalidInput):
+        database.run(half)
+    assert database.read(users.count) == 0
+
+
+def test_many_writers_at_once_all_commit(database: Database) -> None:
+    def add(number: int) -> None:
+        database.run(lambda s: users.upsert(s, f"u{number}", now=NOW))
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(add, range(80)))
+    assert database.read(users.count) == 80
+
+
+def test_sqlite_is_set_up_to_lose_nothing(sqlite: Database) -> None:
+    wanted = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "trusted_schema": 0, "secure_delete": 1}
+    found = sqlite.read(lambda s: {name: s.execute(text(f"PRAGMA {name}")).scalar() for name in wanted})
+    assert found == wanted
+    tables = sqlite.read(lambda s: s.execute(text("SELECT name, strict FROM pragma_table_list")).all())
+    loose = {name for name, strict in tables if not strict}
+    assert loose == {"alembic_version", "sqlite_schema", "sqlite_temp_schema"}
+
+
+def test_an_instant_without_a_zone_is_refused(sqlite: Database) -> None:
+    with pytest.raises(Exception, match="has no time zone"):
+        sqlite.run(lambda s: users.upsert(s, "u1", now=datetime(2026, 1, 1)))  # noqa: DTZ001
+
+
+def test_instants_of_other_zones_are_the_same_instants(database: Database) -> None:
+    tokyo = datetime(2026, 3, 2, 18, 0, tzinfo=timezone(timedelta(hours=9)))
+    database.run(lambda s: users.upsert(s, "u1", now=tokyo))
+    found = database.read(users.user, "u1").created_at
+    assert (found, found.tzinfo) == (NOW, UTC)
+
+
+@pytest.mark.parametrize("seconds", [0, 0.5, 3600.25, 1_000_000])
+def test_instants_can_be_moved_in_sql(database: Database, seconds: float) -> None:
+    moved = database.read(lambda s: s.execute(select(later_by(literal(NOW, UTCDateTime()), literal(seconds)))).scalar())
+    assert abs(moved - (NOW + timedelta(seconds=seconds))) < timedelta(milliseconds=1)
+
+
+def test_inserting_a_known_key_again_adds_nothing(database: Database) -> None:
+    row = {"external_id": "u1", "email": "", "locale": "", "time_zone": "", "created_at": NOW}
+    assert database.run(insert_once, User, [row]) == 1
+    assert database.run(insert_once, User, [row, {**row, "external_id": "u2"}]) == 1
+    assert database.read(users.count) == 2
