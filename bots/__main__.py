@@ -16,7 +16,8 @@ OFF = "The Discord bot is off: set ASSENT_DISCORD_TOKEN."
 
 def main() -> int:
     """Run the bot; 0 when it was asked to stop, 1 with one line that says why it could not run."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("assent").setLevel(logging.INFO)
     try:
         settings = load_settings()
         if settings.discord_token:

@@ -36,6 +36,6 @@ def _record_one(session: Session, external_id: str, at: datetime, *, now: dateti
     if at > now:
         raise InvalidInput(f"Activity at {at.isoformat()} lies in the future (now {now.isoformat()}).")
     user = users.user(session, external_id)
-    users.touch(session, user, at=at)
     terminations.cancel_inactivity(session, user, activity_at=at, now=now)
+    users.touch(session, user, at=at)
     return len(engagements.deem_by_use(session, user, activity_at=at, now=now))

@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 from sqlmodel import Session, col, func, select
 from sqlmodel.sql.expression import SelectOfScalar
 
-from lifecycle import engagements, terminations
+from lifecycle import bindings, engagements, terminations
 from lifecycle.db import Database
 from lifecycle.documents import store
-from lifecycle.models import Campaign, Engagement, Termination, User, Version
+from lifecycle.models import Campaign, Engagement, Notice, Termination, User, Version
 from lifecycle.notices import campaigns, outbox
 from lifecycle.settings import Settings
 from lifecycle.states import Initiator, Mode, Purpose, add_calendar
@@ -62,24 +62,30 @@ def remind(database: Database, settings: Settings, now: datetime) -> int:
 
 def _remind_one(session: Session, told: Engagement, settings: Settings, now: datetime) -> bool:
     user, version = session.get_one(User, told.user_id), session.get_one(Version, told.version_id)
-    if _superseded(session, version, now):
-        return False
-    due = engagements.deadline(version, told.at, settings.zone)
+    due = bindings.deadline(version, told.at, settings.zone)
     stages = [
         (add_calendar(due, settings.zone, days=-days), Purpose.ACCEPTANCE_REMINDER, f"version:{version.id}:{days}d")
         for days in sorted(settings.reminder_days, reverse=True)
     ] + [(due, Purpose.ACCEPTANCE_OVERDUE, f"version:{version.id}")]
-    passed = [(purpose, thing) for at, purpose, thing in stages if told.at < at <= now or at <= now and at == due]
-    if not passed:
+    passed = [(purpose, thing) for at, purpose, thing in stages if told.at < at <= now or at == due <= now]
+    if not passed or _moot(session, user, version, now):
         return False
     purpose, thing = passed[-1]
-    outbox.owe(session, purpose, thing, user=user, now=now, version_id=version.id)
+    owed = outbox.owe(session, purpose, thing, user=user, now=now, version_id=version.id)
+    earlier = (Notice.user_id == user.id, Notice.version_id == version.id, Notice.id != owed.id,
+               Notice.purpose == Purpose.ACCEPTANCE_REMINDER)  # fmt: skip
+    outbox.cancel(session, *earlier, reason="a later reminder takes its place", now=now)
     return True
 
 
-def _superseded(session: Session, version: Version, now: datetime) -> bool:
-    passed = store.standing_chain(store.chain(session, version.document_id), now)
-    return any(later.id != version.id for later in passed[-1:]) and version.id in {v.id for v in passed}
+def _moot(session: Session, user: User, version: Version, now: datetime) -> bool:
+    """Whether a later version binds the user already, or is what must be accepted now."""
+    chain = store.chain(session, version.document_id)
+    bound = bindings.binding(chain, engagements.facts(session, user), now)
+    unbound = bindings.unbound(chain, bound, now)
+    in_force = version in store.standing_chain(chain, now)
+    asked = [later for later in unbound if later.mode is Mode.EXPLICIT]
+    return in_force and asked[-1:] != [version]
 
 
 def end_for_inactivity(database: Database, settings: Settings, now: datetime) -> int:
@@ -104,7 +110,10 @@ def _idle_since(cutoff: datetime) -> SelectOfScalar[User]:
     spared = select(Termination.id).where(
         Termination.user_id == User.id,
         (col(Termination.rescinded_at).is_(None) & col(Termination.reinstated_at).is_(None))
-        | ((col(Termination.initiated_by) == Initiator.INACTIVITY) & (col(Termination.decided_at) > User.last_activity_at)),
+        | (
+            (col(Termination.initiated_by) == Initiator.INACTIVITY)
+            & (col(Termination.decided_at) > User.last_activity_at)
+        ),
     )
     return select(User).where(col(User.last_activity_at) <= cutoff, ~spared.exists()).order_by(col(User.id))
 

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from sqlmodel import Session, select
 
-from lifecycle import engagements
+from lifecycle import bindings, engagements
 from lifecycle.documents import store
 from lifecycle.models import Document, Engagement, Termination, User, Version
 from lifecycle.states import Decision, EngagementKind, Mode
@@ -99,7 +99,7 @@ def _for_document(
     if not passed:
         why = f"No version of {document.slug} is in force."
         return DocumentStanding(document.slug, Decision.ALLOW, "none", why, upcoming_versions=upcoming)
-    due, bound = passed[-1], engagements.binding(versions, known, now)
+    due, bound = passed[-1], bindings.binding(versions, known, now)
     decision, state, why, due_by = _judge(document, passed, bound, known, zone, now)
     return DocumentStanding(
         slug=document.slug,
@@ -119,39 +119,45 @@ def _for_document(
 def _judge(
     document: Document,
     passed: list[Version],
-    bound: engagements.Bound | None,
+    bound: bindings.Bound | None,
     known: list[Engagement],
     zone: ZoneInfo,
     now: datetime,
 ) -> tuple[Decision, str, str, datetime | None]:
     due = passed[-1]
-    named = f"version {due.number} of {document.slug}"
     if bound is not None and bound.version.id == due.id:
-        return Decision.ALLOW, "bound", f"Bound to {named} ({bound.proof.kind.value}).", None
-    start = passed.index(bound.version) + 1 if bound is not None else 0
-    mode = engagements.strictest_mode(passed[start:])
-    told = next((f for f in known if f.version_id == due.id and f.kind is EngagementKind.NOTIFIED), None)
+        return (
+            Decision.ALLOW,
+            "bound",
+            f"Bound to version {due.number} of {document.slug} ({bound.proof.kind.value}).",
+            None,
+        )
+    unbound = bindings.unbound(passed, bound, now)
+    mode = bindings.strictest_mode(unbound)
+    asked = next(version for version in reversed(unbound) if (version.mode or Mode.EXPLICIT) is mode)
+    about = {fact.kind: fact for fact in known if fact.version_id == asked.id}
+    named = f"version {asked.number} of {document.slug}"
     older = f"version {bound.version.number} still binds" if bound else "nothing binds yet"
+    told = about.get(EngagementKind.NOTIFIED)
     if told is None:
         why = f"Not told of {named} yet, so no deadline runs; {older}."
         return Decision.WARN if mode is Mode.EXPLICIT else Decision.ALLOW, "not_told", why, None
+    due_by = bindings.deadline(asked, told.at, zone)
     if mode is not Mode.EXPLICIT:
-        return Decision.ALLOW, *_milder(mode, due, known, named, older, engagements.deadline(due, told.at, zone))
-    asked = [version for version in passed[start:] if version.mode is Mode.EXPLICIT]
-    due_by = engagements.deadline(due, told.at, zone, days=asked[-1].deadline_days)
-    declined = any(f.version_id == due.id and f.kind is EngagementKind.DECLINED for f in known)
+        return Decision.ALLOW, *_milder(mode, EngagementKind.OBJECTED in about, named, older, due_by)
+    return *_asked(EngagementKind.DECLINED in about, named, older, due_by, now), due_by
+
+
+def _asked(declined: bool, named: str, older: str, due_by: datetime, now: datetime) -> tuple[Decision, str, str]:
     verb = "was declined; it may still be accepted" if declined else "must be accepted"
     if due_by <= now:
         state = "declined" if declined else "overdue"
-        return Decision.BLOCK, state, f"{named.capitalize()} {verb}; the deadline was {_day(due_by)}.", due_by
+        return Decision.BLOCK, state, f"{named.capitalize()} {verb}; the deadline was {_day(due_by)}."
     state = "declined" if declined else "must_accept"
-    return Decision.WARN, state, f"{named.capitalize()} {verb} by {_day(due_by)}; {older}.", due_by
+    return Decision.WARN, state, f"{named.capitalize()} {verb} by {_day(due_by)}; {older}."
 
 
-def _milder(
-    mode: Mode, due: Version, known: list[Engagement], named: str, older: str, due_by: datetime
-) -> tuple[str, str, datetime | None]:
-    objected = any(f.version_id == due.id and f.kind is EngagementKind.OBJECTED for f in known)
+def _milder(mode: Mode, objected: bool, named: str, older: str, due_by: datetime) -> tuple[str, str, datetime | None]:
     if objected:
         return "objected", f"Objected to {named}; {older}.", None
     if mode is Mode.SILENCE:

@@ -49,6 +49,9 @@ class EngagementKind(StrEnum):
     IMPORTED = "imported"
 
 
+# What a user says to a version; the last one counts.
+ANSWERS = (EngagementKind.ACCEPTED, EngagementKind.DECLINED, EngagementKind.OBJECTED, EngagementKind.WITHDRAWN)
+
 # Which recorded facts make a version bind, by the strictest mode that stands between the user and it.
 BINDING_KINDS: dict[Mode, frozenset[EngagementKind]] = {
     mode: frozenset({EngagementKind.ACCEPTED, EngagementKind.IMPORTED, *extra})
@@ -137,15 +140,20 @@ class RequestKind(StrEnum):
 PENDING_STATUSES = (NoticeStatus.OWED, NoticeStatus.DEFERRED, NoticeStatus.UNKNOWN)
 
 NOTICE_TRANSITIONS: dict[NoticeStatus, frozenset[NoticeStatus]] = {
-    NoticeStatus.OWED: frozenset({NoticeStatus.SENDING, NoticeStatus.CANCELLED, NoticeStatus.FAILED}),
+    NoticeStatus.OWED: frozenset(
+        {NoticeStatus.SENDING, NoticeStatus.SENT, NoticeStatus.CANCELLED, NoticeStatus.FAILED}
+    ),
     NoticeStatus.SENDING: frozenset(
         {NoticeStatus.SENT, NoticeStatus.DEFERRED, NoticeStatus.FAILED, NoticeStatus.UNKNOWN}
     ),
-    NoticeStatus.DEFERRED: frozenset({NoticeStatus.SENDING, NoticeStatus.CANCELLED, NoticeStatus.FAILED}),
+    # A late word from a worker that lost its lease may prove that a copy left, whatever became of the repeat.
+    NoticeStatus.DEFERRED: frozenset(
+        {NoticeStatus.SENDING, NoticeStatus.SENT, NoticeStatus.CANCELLED, NoticeStatus.FAILED}
+    ),
     NoticeStatus.UNKNOWN: frozenset(
         {NoticeStatus.SENDING, NoticeStatus.SENT, NoticeStatus.OWED, NoticeStatus.CANCELLED}
     ),
-    NoticeStatus.FAILED: frozenset({NoticeStatus.OWED, NoticeStatus.CANCELLED}),
+    NoticeStatus.FAILED: frozenset({NoticeStatus.OWED, NoticeStatus.SENT, NoticeStatus.CANCELLED}),
     NoticeStatus.SENT: frozenset(),
     NoticeStatus.CANCELLED: frozenset(),
     NoticeStatus.SKIPPED: frozenset({NoticeStatus.OWED, NoticeStatus.CANCELLED}),
@@ -181,10 +189,13 @@ def add_calendar(instant: datetime, zone: ZoneInfo, *, days: int = 0, months: in
     """`instant` plus whole calendar days and months as the clock on the wall in `zone` counts them.
 
     One month after 31 January is the last day of February; a day across a change to summer time may have
-    23 hours. A wall time that the change skips moves on to the next that exists. Returns aware UTC.
+    23 hours. A wall time that the change skips moves on by as much as the clocks do (RFC 5545, 3.3.5); of one that
+    comes twice the later counts, so that no period is cut short. Returns aware UTC.
     """
+    if not (days or months):
+        return instant.astimezone(UTC)
     wall = instant.astimezone(zone).replace(tzinfo=None) + relativedelta(months=months, days=days)
-    return wall.replace(tzinfo=zone).astimezone(UTC)
+    return max(wall.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
 
 
 def next_try(now: datetime, attempts: int, jitter: float) -> datetime:

@@ -107,7 +107,9 @@ def _check(
         raise InvalidInput(f"notice_days is {notice_days}; it must lie between 0 and {MAX_DAYS}.")
     for name, instant in (("notice_at", notice_at), ("effective_at", effective_at)):
         if instant is not None and instant < now:
-            raise InvalidInput(f"{name} {instant.isoformat()} lies in the past (now {now.isoformat()}). Choose a later one.")
+            raise InvalidInput(
+                f"{name} {instant.isoformat()} lies in the past (now {now.isoformat()}). Choose a later one."
+            )
     if cause.initiated_by is Initiator.PROVIDER:
         given = {"reason": True, "facts": bool(cause.facts), "grounds": bool(cause.grounds),
                  "redress": bool(cause.redress)}  # fmt: skip
@@ -167,7 +169,8 @@ def notice_sent(session: Session, termination_id: int, *, sent_at: datetime, zon
 
 def notice_failed(session: Session, notice: Notice, *, now: datetime) -> None:
     """The notice cannot be sent over this channel: try the next one, or leave it to staff."""
-    assert notice.termination_id is not None and notice.user_id is not None
+    assert notice.termination_id is not None
+    assert notice.user_id is not None
     termination, user = session.get_one(Termination, notice.termination_id), session.get_one(User, notice.user_id)
     if termination.rescinded_at is not None:
         return
@@ -199,13 +202,17 @@ def _tell_staff(session: Session, termination: Termination, user: User, why: str
     )
 
 
-def override(session: Session, termination: Termination, *, reason: str, actor: str = "staff", now: datetime) -> Termination:
+def override(
+    session: Session, termination: Termination, *, reason: str, actor: str = "staff", now: datetime
+) -> Termination:
     """Let a provider's termination take effect without proof of notice; the reason is recorded and shown."""
     _require_open(termination, "overridden")
     if not reason.strip():
         raise InvalidInput("Give the reason for the override; it is recorded and shown with the termination.")
     if termination.takes_effect_at is not None:
-        raise Conflict(f"Termination {termination.id} needs no override: it takes effect at {termination.takes_effect_at}.")
+        raise Conflict(
+            f"Termination {termination.id} needs no override: it takes effect at {termination.takes_effect_at}."
+        )
     termination.overridden_at, termination.override_reason = now, reason
     termination.takes_effect_at = max(now, termination.effective_at)
     session.add(termination)
@@ -252,23 +259,29 @@ def take_effect(session: Session, termination: Termination, *, now: datetime) ->
     return True
 
 
-def rescind(session: Session, termination: Termination, *, reason: str, actor: str = "staff", now: datetime) -> Termination:
+def rescind(
+    session: Session, termination: Termination, *, reason: str, actor: str = "staff", now: datetime
+) -> Termination:
     """Take a termination back before it takes effect; who was told of it is told of this too."""
     _require_open(termination, "rescinded")
     if termination.takes_effect_at is not None and termination.takes_effect_at <= now:
-        raise Conflict(f"Termination {termination.id} is in effect since {termination.takes_effect_at}; reinstate the user.")
+        raise Conflict(
+            f"Termination {termination.id} is in effect since {termination.takes_effect_at}; reinstate the user."
+        )
     _require_reason(reason)
     termination.rescinded_at, termination.undo_reason = now, reason
     session.add(termination)
     history.record(session, actor, "rescinded", "termination", termination.id, now=now)
     outbox.cancel(session, Notice.termination_id == termination.id, reason="the termination was rescinded", now=now)
     told = {NoticeStatus.SENT, NoticeStatus.SENDING, NoticeStatus.UNKNOWN}
-    if any(notice.status in told for notice in _notices(session, termination)):
+    if any(notice.status in told or notice.doubts for notice in _notices(session, termination)):
         _owe(session, Purpose.TERMINATION_RESCINDED, termination, session.get_one(User, termination.user_id), now=now)
     return termination
 
 
-def reinstate(session: Session, termination: Termination, *, reason: str, actor: str = "staff", now: datetime) -> Termination:
+def reinstate(
+    session: Session, termination: Termination, *, reason: str, actor: str = "staff", now: datetime
+) -> Termination:
     """Give access back after a termination took effect, and tell the user."""
     _require_open(termination, "reinstated")
     if termination.takes_effect_at is None or termination.takes_effect_at > now:
@@ -284,9 +297,14 @@ def reinstate(session: Session, termination: Termination, *, reason: str, actor:
 
 
 def cancel_inactivity(session: Session, user: User, *, activity_at: datetime, now: datetime) -> bool:
-    """Any use before its effect ends a termination by inactivity; whether there was one."""
+    """Any use before its effect ends a termination by inactivity; whether there was one.
+
+    To be called before the use is put down as the user's last: one that was known already changes nothing.
+    """
     found = open_termination(session, user)
-    if found is None or found.initiated_by is not Initiator.INACTIVITY or activity_at < found.decided_at:
+    if found is None or found.initiated_by is not Initiator.INACTIVITY:
+        return False
+    if activity_at < found.decided_at and user.last_activity_at is not None and activity_at <= user.last_activity_at:
         return False
     if found.takes_effect_at is not None and found.takes_effect_at <= activity_at:
         return False

@@ -1,6 +1,7 @@
 """What the tests share: real databases, a real SMTP server, one instant to stand at."""
 
 import os
+import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -124,9 +125,11 @@ class Mailbox:
 @pytest.fixture
 def mailbox() -> Iterator[Mailbox]:
     box = Mailbox()
-    controller = Controller(box, hostname="127.0.0.1", port=0, enable_SMTPUTF8=True)
+    with socket.socket() as probe:  # aiosmtpd knocks at the port it was given, so 0 does not do
+        probe.bind(("127.0.0.1", 0))
+        box.port = probe.getsockname()[1]
+    controller = Controller(box, hostname="127.0.0.1", port=box.port, enable_SMTPUTF8=True)
     controller.start()
-    box.port = controller.server.sockets[0].getsockname()[1]
     yield box
     controller.stop()
 

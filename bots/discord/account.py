@@ -23,9 +23,7 @@ class Account(app_commands.Group, name="account", description="Your own choices"
         await interaction.response.defer(thinking=True, ephemeral=True)
         bot = interaction.client
         known = await bot.database.arun(_choose, str(interaction.user.id), setting == "on", bot.clock())
-        done = (
-            f"Prompt logging is {setting} for your account from now on. Questions asked here are not stored."
-        )
+        done = f"Prompt logging is {setting} for your account from now on. Questions asked here are not stored."
         await reply(interaction, done if known else NOT_LINKED.format(operator=plain(bot.settings.operator)))
 
 

@@ -40,18 +40,14 @@ def utc_now() -> datetime:
 
 
 class Tree(app_commands.CommandTree["Bot"]):
-    async def on_error(
-        self, interaction: "discord.Interaction[Bot]", error: app_commands.AppCommandError
-    ) -> None:
+    async def on_error(self, interaction: "discord.Interaction[Bot]", error: app_commands.AppCommandError) -> None:
         await explain(interaction, error)
 
 
 class Bot(discord.Client):
     """The bot over one database. It reads no messages, so it needs no privileged intent."""
 
-    def __init__(
-        self, settings: Settings, database: Database, *, clock: Callable[[], datetime] = utc_now
-    ) -> None:
+    def __init__(self, settings: Settings, database: Database, *, clock: Callable[[], datetime] = utc_now) -> None:
         super().__init__(
             intents=discord.Intents(guilds=True),
             allowed_mentions=discord.AllowedMentions.none(),
@@ -124,15 +120,11 @@ def point_at(url: str) -> None:
     """Let discord.py talk to another server than Discord's own, by ASSENT_DISCORD_API_URL."""
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.netloc:
-        raise ConfigurationError(
-            f"ASSENT_DISCORD_API_URL must be like 'http://127.0.0.1:9000' (found {url!r})."
-        )
+        raise ConfigurationError(f"ASSENT_DISCORD_API_URL must be like 'http://127.0.0.1:9000' (found {url!r}).")
     root = yarl.URL(url.rstrip("/"))
     Route.BASE = f"{root}/api/v10"
     Asset.BASE = f"{root}/files"
-    DiscordWebSocket.DEFAULT_GATEWAY = (
-        root.with_scheme("wss" if parts.scheme == "https" else "ws") / "gateway" / ""
-    )
+    DiscordWebSocket.DEFAULT_GATEWAY = root.with_scheme("wss" if parts.scheme == "https" else "ws") / "gateway" / ""
 
 
 async def serve(settings: Settings, database: Database) -> None:

@@ -76,9 +76,7 @@ async def take(interaction: "discord.Interaction[Bot]", kind: str) -> None:
     )
 
 
-def _take(
-    session: Session, discord_id: str, kind: RequestKind, subject: str, details: str, now: datetime
-) -> Receipt:
+def _take(session: Session, discord_id: str, kind: RequestKind, subject: str, details: str, now: datetime) -> Receipt:
     user = users.by_discord(session, discord_id)
     same = session.exec(
         select(Request)

@@ -93,6 +93,4 @@ def _reply(error: Exception, *, without_code: AttemptOutcome) -> Reply:
     if not isinstance(error, discord.HTTPException):
         return Reply(without_code, None, str(error) or type(error).__name__)
     later = error.status in {401, 429} or error.status >= 500
-    return Reply(
-        AttemptOutcome.DEFERRED if later else AttemptOutcome.FAILED, error.code or error.status, str(error)
-    )
+    return Reply(AttemptOutcome.DEFERRED if later else AttemptOutcome.FAILED, error.code or error.status, str(error))

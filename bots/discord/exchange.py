@@ -54,7 +54,7 @@ async def persistently(call: Callable[[], Awaitable[T]]) -> T:
             return await call()
         except CANNOT_REACH:
             pass
-        except discord.DiscordServerError as error:
+        except discord.HTTPException as error:
             if error.status != 503:
                 raise
         await asyncio.sleep(pause)

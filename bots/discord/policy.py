@@ -23,9 +23,7 @@ if TYPE_CHECKING:
 
 LEFT_OUT = "*More passages fit the question; the links lead to them.*"
 CUT = " … *(cut; the whole passage stands behind the link)*"
-NOT_LINKED = (
-    "This Discord account is not linked to an account at {operator}. `/contact` asks staff to link it."
-)
+NOT_LINKED = "This Discord account is not linked to an account at {operator}. `/contact` asks staff to link it."
 
 # How a version came to bind, said as it happened: acceptance is not consent, and neither is silence.
 HOW = {
@@ -108,9 +106,11 @@ def answer_text(found: Answer) -> str:
 
 
 def _by_section(quotes: Sequence[Quote]) -> str:
-    sections = {quote.url: quote for quote in reversed(quotes)}
-    texts = {url: [quoted(quote.text) for quote in quotes if quote.url == url] for url in sections}
-    return "\n\n".join("\n".join([*texts[url], _source(quote)]) for url, quote in reversed(sections.items()))
+    sections: dict[str, list[Quote]] = {}
+    for quote in quotes:
+        sections.setdefault(quote.url, []).append(quote)
+    blocks = ([*(quoted(quote.text) for quote in those), _source(those[0])] for those in sections.values())
+    return "\n\n".join(map("\n".join, blocks))
 
 
 def _source(quote: Quote) -> str:

@@ -45,9 +45,7 @@ class Card:
 
     def view(self) -> ui.View:
         routes = {"Answer": "answer", "Close": "close"} if self.open else {}
-        return buttons(
-            *(ui.Button(label=label, custom_id=custom_id(to, self.number)) for label, to in routes.items())
-        )
+        return buttons(*(ui.Button(label=label, custom_id=custom_id(to, self.number)) for label, to in routes.items()))
 
 
 def card(session: Session, request: Request) -> Card:
@@ -60,9 +58,7 @@ def card(session: Session, request: Request) -> Card:
     lines += [f"**{plain(request.subject)}**", *([quoted(request.details)] if request.details else [])]
     for one in replies:
         lines += [f"Answer {one.nth}, {when(one.at)}: {fates[one.nth][0]}", quoted(one.text)]
-    whole = "\n\n".join(
-        [request.subject, request.details, *(f"Answer {one.nth}:\n{one.text}" for one in replies)]
-    )
+    whole = "\n\n".join([request.subject, request.details, *(f"Answer {one.nth}:\n{one.text}" for one in replies)])
     nonce = f"r{request.id}-{int(request.opened_at.timestamp() * 1000)}"
     lost = frozenset(nth for nth, (_, reached) in fates.items() if not reached)
     content, is_open = "\n".join(lines), request.closed_at is None
@@ -127,9 +123,7 @@ class Board:
         self._shown = {one.number: shown for one in followed if (shown := self._shown.get(one.number))}
         await self._each([one for one in followed if self._shown.get(one.number) != one], self._update)
 
-    async def _each(
-        self, cards: list[Card], work: Callable[[discord.TextChannel, Card], Awaitable[None]]
-    ) -> None:
+    async def _each(self, cards: list[Card], work: Callable[[discord.TextChannel, Card], Awaitable[None]]) -> None:
         """Do the work for each; one that fails keeps none of the others back, and is raised at the end."""
         channel = self.channel() if cards else None
         faults = []
@@ -144,9 +138,7 @@ class Board:
     async def _post(self, channel: discord.TextChannel, one: Card) -> None:
         async def send() -> discord.Message:
             content, files = one.fitted()
-            return await channel.send(
-                content, files=files, view=one.view(), nonce=one.nonce, suppress_embeds=True
-            )
+            return await channel.send(content, files=files, view=one.view(), nonce=one.nonce, suppress_embeds=True)
 
         message = await persistently(send)
         await self._bot.database.arun(_remember, one.number, str(message.id))
@@ -177,21 +169,25 @@ class Board:
         """The staff channel; None, with a line in the log, when requests cannot be shown there."""
         number = self._bot.settings.discord_staff_channel_id
         found = self._bot.get_channel(number)
-        complaint = ""
-        if not number:
-            complaint = (
-                "Set ASSENT_DISCORD_STAFF_CHANNEL_ID to show requests to staff; they are kept until then."
-            )
-        elif not isinstance(found, discord.TextChannel):
-            complaint = f"ASSENT_DISCORD_STAFF_CHANNEL_ID {number} is no text channel that the bot can see."
-        elif found.permissions_for(found.guild.default_role).view_channel:
-            complaint = (
-                f"Everyone can see channel {found.name!r}: hide it from @everyone to have requests there."
-            )
+        complaint = _complaint(number, found)
         if complaint and complaint != self._complaint:
             log.error(complaint)
         self._complaint = complaint
         return found if isinstance(found, discord.TextChannel) and not complaint else None
+
+
+def _complaint(number: int, found: object) -> str:
+    """Why requests cannot be shown in what was found under the staff channel's number; empty when they can."""
+    if not number:
+        return "Set ASSENT_DISCORD_STAFF_CHANNEL_ID to show requests to staff; they are kept until then."
+    if not isinstance(found, discord.TextChannel):
+        return f"ASSENT_DISCORD_STAFF_CHANNEL_ID {number} is no text channel that the bot can see."
+    if found.permissions_for(found.guild.default_role).view_channel:
+        return f"Everyone can see channel {found.name!r}: hide it from @everyone to have requests there."
+    mine = found.permissions_for(found.guild.me)
+    if not (mine.view_channel and mine.send_messages and mine.attach_files):
+        return f"The bot may not see channel {found.name!r}, or send messages and files there: allow it that."
+    return ""
 
 
 # -- what staff do ---------------------------------------------------------------------------------------

@@ -13,7 +13,6 @@ from zoneinfo import ZoneInfo
 
 import typer
 from rich.console import Console
-from rich.progress import track as rich_track
 from rich.table import Table
 from rich.text import Text
 
@@ -116,6 +115,8 @@ def tracker(what: str) -> Callable[[Iterable[T]], Iterable[T]]:
     """Wraps the steps of long work in a progress bar: on stderr, and only when that is a terminal."""
 
     def track(items: Iterable[T]) -> Iterator[T]:
+        from rich.progress import track as rich_track
+
         known = list(items)
         yield from rich_track(known, what, console=console(stderr=True), disable=not sys.stderr.isatty())
 

@@ -42,6 +42,7 @@ def version_state(version: VersionRow, chain: Sequence[VersionRow], now: datetim
 def version(session: Session, document: Document, version: VersionRow, *, now: datetime) -> Shape:
     chain = store.chain(session, document.id)
     texts = {body.locale: body.sha256 for body in store.bodies(session, version)}
+    changelog = store.body(session, version).changelog or version.changelog
     return {
         "document": document.slug,
         "version": version.number,
@@ -51,7 +52,7 @@ def version(session: Session, document: Document, version: VersionRow, *, now: d
         "effective_at": version.effective_at,
         "notice_days": version.notice_days,
         "deadline_days": version.deadline_days,
-        "changelog": version.changelog.splitlines(),
+        "changelog": changelog.splitlines(),
         "regime": version.regime,
         "override_reason": version.override_reason,
         "imported": version.imported,

@@ -87,7 +87,8 @@ def _draft(
     surviving = [*survives, *(reference for source in sources for reference in source.survives)]
     version = store.draft_version(
         session, document, {source.locale: source.text for source in sources},
-        titles={source.locale: source.title for source in sources}, surviving=surviving, now=desk.now,
+        titles={source.locale: source.title for source in sources},
+        changelogs={source.locale: source.changelog for source in sources}, surviving=surviving, now=desk.now,
     )  # fmt: skip
     return shapes.version(session, document, version, now=desk.now)
 

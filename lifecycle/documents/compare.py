@@ -1,7 +1,7 @@
 """What changed between two texts: sections aligned, words marked, and never a wrong claim.
 
-The edits of a comparison, strung together, are the old text without what was added and the new one without what was
-removed; `apply` proves it.
+The edits of a comparison, strung together, are the old text without what was added, and the new one
+without what was removed; `apply` proves it.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ MANY = 4000  # tokens from which difflib may ignore the commonest ones as anchor
 
 
 class ChangeKind(StrEnum):
+    """What became of a section; a kept one may have gained or lost blank space around it."""
+
     KEPT = "kept"
     CHANGED = "changed"
     ADDED = "added"
@@ -87,12 +89,11 @@ def _change(old: str, new: str, before: Section | None, after: Section | None) -
         return Change(ChangeKind.ADDED, None, after, (Edit(EditKind.ADDED, now),))
     if after is None:
         return Change(ChangeKind.REMOVED, before, None, (Edit(EditKind.REMOVED, was),))
-    if was == now:
-        return Change(ChangeKind.KEPT, before, after, (Edit(EditKind.KEPT, was),))
-    return Change(ChangeKind.CHANGED, before, after, tuple(_merged(_line_edits(was, now))))
+    kind = ChangeKind.KEPT if was.strip() == now.strip() else ChangeKind.CHANGED
+    return Change(kind, before, after, tuple(_merged(_line_edits(was, now))))
 
 
-# -- sections ----------------------------------------------------------------------------------------------------------
+# -- sections ------------------------------------------------------------------------------------------------
 
 Key = Callable[[Section], str]
 # The surest sign first; what it leaves over is tried by the next.
@@ -112,10 +113,9 @@ def _align(old: Sequence[Section], new: Sequence[Section], signs: Sequence[Key] 
         return
     sign, weaker = signs[0], signs[1:]
     # A section without the sign is like no other, so its key is never one of the other side.
-    keys = (
-        [sign(section) or (side, n) for n, section in enumerate(part)] for side, part in enumerate((old, new))
-    )
-    matcher = SequenceMatcher(None, *keys, autojunk=False)
+    keys_old = [sign(section) or f"\0old {n}" for n, section in enumerate(old)]
+    keys_new = [sign(section) or f"\0new {n}" for n, section in enumerate(new)]
+    matcher = SequenceMatcher(None, keys_old, keys_new, autojunk=False)
     at_old = at_new = 0
     for i, j, size in matcher.get_matching_blocks():
         yield from _align(old[at_old:i], new[at_new:j], weaker)
@@ -123,7 +123,7 @@ def _align(old: Sequence[Section], new: Sequence[Section], signs: Sequence[Key] 
         at_old, at_new = i + size, j + size
 
 
-# -- words -------------------------------------------------------------------------------------------------------------
+# -- words ---------------------------------------------------------------------------------------------------
 
 
 def _line_edits(old: str, new: str) -> Iterator[Edit]:

@@ -6,15 +6,17 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_datetime, get_timezone_name
+from babel.dates import format_date, format_time, get_timezone_name
 from sqlmodel import Session
 
-from lifecycle import engagements, links, standing, terminations
+from lifecycle import bindings, engagements, links, standing, terminations
 from lifecycle.documents import store
 from lifecycle.models import Document, Notice, Reply, Request, Termination, User, Version
 from lifecycle.notices.rendering import renderer
 from lifecycle.settings import Settings
 from lifecycle.states import Mode, Purpose, add_calendar
+
+REMINDERS = {Purpose.ACCEPTANCE_REMINDER, Purpose.ACCEPTANCE_OVERDUE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +30,10 @@ class Reader:
 
     def day(self, instant: datetime) -> str:
         """An instant as the reader writes it, with the zone named."""
-        local, locale = instant.astimezone(self.zone), self.locale.replace("-", "_")
-        return f"{format_datetime(local, 'd MMMM y, HH:mm', locale=locale)} ({get_timezone_name(local, locale=locale)})"
+        local = instant.astimezone(self.zone)
+        locale = {"en": "en_GB"}.get(self.locale, self.locale.replace("-", "_"))
+        day, time = format_date(local, "long", locale=locale), format_time(local, "HH:mm", locale=locale)
+        return f"{day}, {time} ({get_timezone_name(local, locale=locale)})"
 
 
 def reader(session: Session, notice: Notice, settings: Settings) -> Reader:
@@ -57,9 +61,12 @@ def unwanted(session: Session, notice: Notice, *, now: datetime) -> str:
         version = session.get_one(Version, notice.version_id)
         if version.withdrawn_at is not None:
             return "the version was withdrawn"
-        ended = standing.open_termination(session, session.get_one(User, notice.user_id))
+        user = session.get_one(User, notice.user_id)
+        ended = standing.open_termination(session, user)
         if ended is not None and ended.takes_effect_at is not None and ended.takes_effect_at <= now:
             return "the user's access has ended"
+        if notice.purpose in REMINDERS and engagements.last_answer(session, user, version):
+            return "the user has answered"
     if notice.purpose in {Purpose.TERMINATION_NOTICE, Purpose.TERMINATION_EFFECTIVE}:
         termination = session.get_one(Termination, notice.termination_id)
         if termination.rescinded_at is not None or termination.reinstated_at is not None:
@@ -72,7 +79,7 @@ def _version(session: Session, notice: Notice, who: Reader, now: datetime) -> di
     document = session.get_one(Document, version.document_id)
     body = store.body(session, version, who.locale)
     told = engagements.notified(session, _user(who), version)
-    due = engagements.deadline(version, told.at if told else now, who.settings.zone)
+    due = bindings.deadline(version, told.at if told else now, who.settings.zone)
     asks = version.mode in {Mode.EXPLICIT, Mode.SILENCE}
     token = links.answer_token(who.settings, _user(who).id, version.id)
     effective_at, published_at = _known(version.effective_at), _known(version.published_at)

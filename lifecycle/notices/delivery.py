@@ -24,7 +24,16 @@ from lifecycle.notices import contents, outbox
 from lifecycle.notices.rendering import compose, renderer
 from lifecycle.notices.smtp import Relay, Reply
 from lifecycle.settings import Settings
-from lifecycle.states import MAX_DOUBTS, PENDING_STATUSES, AttemptOutcome, Channel, NoticeStatus, Purpose, next_try
+from lifecycle.states import (
+    MAX_DOUBTS,
+    NOTICE_TRANSITIONS,
+    PENDING_STATUSES,
+    AttemptOutcome,
+    Channel,
+    NoticeStatus,
+    Purpose,
+    next_try,
+)
 
 MAX_ATTEMPTS = 12
 
@@ -99,7 +108,8 @@ def _prepare(session: Session, notice: Notice, settings: Settings, *, now: datet
     if notice.doubts and notice.message is not None:
         return
     who = contents.reader(session, notice, settings)
-    rendered = renderer().render(notice.purpose, contents.values(session, notice, who, now=now), locale=who.locale)
+    values = contents.values(session, notice, who, now=now)
+    rendered = renderer().render(notice.purpose, values, locale=who.locale, channel=notice.channel)
     notice.message_id = notice.message_id or message_id(notice, settings)
     if notice.channel is Channel.DISCORD:
         notice.address = notice.address or (who.user.discord_id or "" if who.user else "")
@@ -127,7 +137,7 @@ def record(session: Session, outcomes: Sequence[Outcome], *, settings: Settings,
         ).one()  # fmt: skip
         _finish_attempt(session, notice, outcome.handover.nth, outcome.reply, at=outcome.at)
         ours = notice.status is NoticeStatus.SENDING and notice.claim == outcome.handover.claim
-        proves = outcome.reply.outcome is AttemptOutcome.SENT and notice.status is NoticeStatus.UNKNOWN
+        proves = outcome.reply.outcome is AttemptOutcome.SENT and NoticeStatus.SENT in NOTICE_TRANSITIONS[notice.status]
         if ours or proves:
             _conclude(session, notice, outcome, settings, now=now)
 
@@ -192,7 +202,7 @@ def _finish_attempt(session: Session, notice: Notice, nth: int, reply: Reply, *,
 def _after_sent(session: Session, notice: Notice, settings: Settings, *, sent_at: datetime, now: datetime) -> None:
     if notice.version_id is not None:
         user, version = session.get_one(User, notice.user_id), session.get_one(Version, notice.version_id)
-        engagements.tell(session, user, version, notice_id=notice.id, sent_at=sent_at, now=now)
+        engagements.tell(session, user, version, notice_id=notice.id, channel=notice.channel, sent_at=sent_at, now=now)
     elif notice.purpose is Purpose.TERMINATION_NOTICE:
         assert notice.termination_id is not None
         terminations.notice_sent(session, notice.termination_id, sent_at=sent_at, zone=settings.zone, now=now)

@@ -120,7 +120,7 @@ def counts(session: Session) -> dict[NoticeStatus, int]:
 
 def cancel(session: Session, *conditions: Any, reason: str, now: datetime) -> int:
     """Cancel notices that are owed or deferred and were never in doubt; how many were."""
-    waiting = col(Notice.status).in_([NoticeStatus.OWED, NoticeStatus.DEFERRED])
+    waiting = col(Notice.status).in_([NoticeStatus.OWED, NoticeStatus.DEFERRED]) & (col(Notice.doubts) == 0)
     ids = list(session.exec(select(Notice.id).where(waiting, *conditions)))
     changed: CursorResult[object] = session.execute(  # type: ignore[assignment]
         update(Notice).where(waiting, *conditions).values(status=NoticeStatus.CANCELLED, reason=reason)

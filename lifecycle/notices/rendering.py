@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from email import message_from_bytes, policy
+from email.header import Header
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime, parseaddr
@@ -26,7 +27,7 @@ from markdown_it.token import Token
 
 from lifecycle.errors import TemplateError
 from lifecycle.settings import resource
-from lifecycle.states import Purpose
+from lifecycle.states import Channel, Purpose
 
 MARKER = re.compile(r"zqv(\d+)qz")
 SUBJECT_LIMIT = 200
@@ -74,9 +75,15 @@ class Renderer:
         candidates = [wanted, wanted.split("-")[0], default, default.split("-")[0], "en"]
         return next((locale for locale in candidates if locale in there), there[0])
 
-    def render(self, purpose: Purpose, values: Mapping[str, Any], *, locale: str) -> Rendered:
-        """Subject, text and HTML of a mail. Raises TemplateError naming the template and what it misses."""
-        name = f"email/{locale}/{purpose.value}.md"
+    def render(
+        self, purpose: Purpose, values: Mapping[str, Any], *, locale: str, channel: Channel = Channel.EMAIL
+    ) -> Rendered:
+        """Subject, text and HTML of a mail. Raises TemplateError naming the template and what it misses.
+
+        Another channel may have its own template; where it has none, the mail's is used.
+        """
+        own = f"{channel.value}/{locale}/{purpose.value}.md"
+        name = own if (self.folder / own).is_file() else f"email/{locale}/{purpose.value}.md"
         given: list[str] = []
         source = self._source(name, {**values, "_given": given})
         head, _, body = source.partition("\n")
@@ -186,7 +193,7 @@ def compose(
 
     Raises TemplateError when the bytes, read back, do not hold exactly the headers that were meant.
     """
-    message = EmailMessage(policy=policy.SMTP)
+    message = EmailMessage(policy=_EXACT)
     name, address = parseaddr(sender)
     meant = {
         "From": str(Address(header_text(name), addr_spec=address)),
@@ -204,6 +211,20 @@ def compose(
     data = message.as_bytes()
     _require_as_meant(data, meant)
     return data
+
+
+class _Exact(policy.EmailPolicy):
+    """Python 3.11 adds and drops blanks where it folds a long subject; whole encoded words come back exactly."""
+
+    def fold_binary(self, name: str, value: Any) -> bytes:
+        text = str(value)
+        if name != "Subject" or (text.isascii() and len(text) < 65):
+            return super().fold_binary(name, value)
+        encoded = Header(text, "utf-8", maxlinelen=75, header_name=name).encode(linesep="\r\n")
+        return f"{name}: {encoded}\r\n".encode("ascii")
+
+
+_EXACT = _Exact(linesep="\r\n")
 
 
 def _require_as_meant(data: bytes, meant: Mapping[str, str]) -> None:

@@ -89,6 +89,15 @@ class Relay:
             except (aiosmtplib.SMTPException, OSError):
                 client.close()
 
+    async def refusal(self) -> str:
+        """Why no connection can be made now; empty when the relay answers."""
+        try:
+            self._idle.append(await self._connection())
+        except (aiosmtplib.SMTPException, OSError) as error:
+            return _reply(error, without_code=AttemptOutcome.DEFERRED).text
+        await self.close()
+        return ""
+
     async def close(self) -> None:
         """Say goodbye on every connection."""
         idle, self._idle = self._idle, []

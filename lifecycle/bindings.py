@@ -1,0 +1,104 @@
+"""Which version binds a user, and until when an answer is awaited: derived from facts. Pure: no clock, no database."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from lifecycle.documents import store
+from lifecycle.models import Engagement, Version
+from lifecycle.states import ANSWERS, BINDING_KINDS, EngagementKind, Mode, add_calendar
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """The version that binds, since when, and the engagement that proves it.
+
+    `proof` may be about an earlier version when an editorial change carried it over.
+    """
+
+    version: Version
+    since: datetime
+    proof: Engagement
+
+
+def deadline(version: Version, told_at: datetime, zone: ZoneInfo) -> datetime:
+    """Until when a told user may answer: the later of the version's deadline and the one from the user's notice."""
+    assert version.effective_at is not None
+    if version.mode is Mode.SILENCE:  # the window ends no earlier than the version comes in force
+        return max(version.effective_at, add_calendar(told_at, zone, days=version.deadline_days))
+    return add_calendar(max(version.effective_at, told_at), zone, days=version.deadline_days)
+
+
+def binding(versions: Sequence[Version], facts: Iterable[Engagement], at: datetime) -> Bound | None:
+    """Which of a document's versions bound a user at `at`, by that user's recorded facts alone (rule 3).
+
+    `versions` is the document's chain. A version binds by a fact that suits the strictest mode that stands
+    between it and the version bound before; an editorial version directly after the bound one carries over.
+    """
+    ids = {version.id for version in versions}
+    known = [fact for fact in facts if fact.version_id in ids and fact.at <= at]
+    found = _derive(versions, known, at)
+    if found is None:
+        return None
+    since = at
+    for turn in _turns(versions, known, at):
+        earlier = _derive(versions, known, turn)
+        if earlier is None or earlier[0] is not found[0]:
+            break
+        since = turn
+    return Bound(found[0], since, found[1])
+
+
+def _turns(versions: Sequence[Version], known: Iterable[Engagement], at: datetime) -> list[datetime]:
+    """The instants up to `at` at which what binds may have changed, latest first."""
+    calendar = (instant for version in versions for instant in (version.effective_at, version.withdrawn_at))
+    turns = {fact.at for fact in known} | {instant for instant in calendar if instant is not None and instant <= at}
+    return sorted(turns, reverse=True)
+
+
+def _derive(
+    versions: Sequence[Version], facts: Iterable[Engagement], at: datetime
+) -> tuple[Version, Engagement] | None:
+    known = [fact for fact in facts if fact.at <= at]
+    current: tuple[Version, Engagement] | None = None
+    strictest = Mode.EDITORIAL
+    for version in store.standing_chain(versions, at):
+        carried = current if strictest is Mode.EDITORIAL and version.mode is Mode.EDITORIAL else None
+        strictest = max(strictest, version.mode or Mode.EXPLICIT, key=lambda mode: mode.strictness)
+        proof = _proof(version, known, BINDING_KINDS[strictest]) or (carried and carried[1])
+        if proof is not None:
+            current, strictest = (version, proof), Mode.EDITORIAL
+    return current
+
+
+def _proof(version: Version, facts: Sequence[Engagement], kinds: frozenset[EngagementKind]) -> Engagement | None:
+    """The first fact of these kinds about the version that no act of the user ended."""
+    about = [fact for fact in facts if fact.version_id == version.id]
+    alive = (fact for fact in about if fact.kind in kinds and not any(_ends(act, fact) for act in about))
+    return min(alive, key=lambda fact: (fact.at, fact.id), default=None)
+
+
+def _ends(act: Engagement, fact: Engagement) -> bool:
+    """A withdrawal ends what came before it; an answer in time breaks a silence, even if it became known later."""
+    if fact.kind is EngagementKind.DEEMED_BY_SILENCE and act.kind in ANSWERS and act.at <= fact.at:
+        return True
+    return act.kind is EngagementKind.WITHDRAWN and (act.at, act.id) > (fact.at, fact.id)
+
+
+def needed_mode(
+    versions: Sequence[Version], facts: Sequence[Engagement], version: Version, *, at: datetime
+) -> Mode:  # fmt: skip
+    """What it takes to bind to `version`: the strictest mode from there back to what bound the user before it."""
+    earlier = versions[: versions.index(version)]
+    return strictest_mode([*unbound(earlier, binding(earlier, facts, at), at), version])
+
+
+def unbound(versions: Sequence[Version], bound: Bound | None, at: datetime) -> list[Version]:
+    """Of a chain, what came in force after the version that binds."""
+    passed = store.standing_chain(versions, at)
+    return passed[passed.index(bound.version) + 1 :] if bound is not None else passed
+
+
+def strictest_mode(versions: Iterable[Version]) -> Mode:
+    return max((v.mode or Mode.EXPLICIT for v in versions), key=lambda mode: mode.strictness)

@@ -1,0 +1,137 @@
+"""What staff do in their channel, and what becomes of it."""
+
+from lifecycle import requests
+from lifecycle.models import Request
+from lifecycle.notices import outbox
+from lifecycle.states import Channel, NoticeStatus, Purpose, RequestKind
+from tests.discord.conftest import World
+
+
+async def test_an_answer_reaches_the_person_and_the_channel_shows_it(world: World) -> None:
+    await world.contact()
+    done = await world.answer("We deleted *all* of it.")
+    assert done.ephemeral
+    assert done.response.content == "Your answer to request 1 goes out as a direct message."
+    (dm,) = world.dms()
+    assert "We deleted *all* of it." in dm
+    assert "this mail" not in dm
+    assert "· answered" in world.card().content
+    assert "delivered as a direct message\n> We deleted \\*all\\* of it." in world.card().content
+    assert [notice.status for notice in world.notices()] == [NoticeStatus.SENT]
+
+
+async def test_an_old_button_works_after_a_restart(world: World) -> None:
+    await world.contact()
+    await world.restart()
+    await world.answer()
+    assert "It is done." in world.dms()[0]
+
+
+async def test_an_answer_being_written_while_the_bot_restarts_is_not_lost(world: World) -> None:
+    await world.contact()
+    shown = await world.sam.click(world.card(), label="Answer")
+    await world.restart()
+    await world.sam.submit_modal(shown, {"text": "Written before."})
+    await world.go_round()
+    assert "Written before." in world.dms()[0]
+
+
+async def test_a_closed_request_loses_its_buttons_and_takes_no_answer(world: World) -> None:
+    await world.contact()
+    shown = await world.sam.click(world.card(), label="Answer")
+    done = await world.sam.click(world.card(), label="Close")
+    assert done.response.content == "Request 1 is closed."
+    await world.go_round()
+    assert "· closed" in world.card().content
+    assert world.card().components == []
+    late = await world.sam.submit_modal(shown, {"text": "Too late"})
+    assert late.response.content.startswith("Request 1 was closed at 2026-03-02")
+    assert world.notices() == []
+
+
+async def test_what_was_answered_or_closed_elsewhere_is_shown_too(world: World) -> None:
+    await world.contact()
+    world.database.run(lambda s: requests.close(s, requests.request(s, 1), now=world.clock()))
+    await world.go_round()
+    assert "· closed" in world.card().content
+
+
+async def test_what_was_closed_while_the_bot_was_away_is_shown_when_it_is_back(world: World) -> None:
+    await world.contact()
+    await world.restart(before=lambda: world.database.run(_close, world.clock()))
+    await world.go_round()
+    assert "· closed" in world.card().content
+
+
+async def test_a_message_that_staff_deleted_is_not_edited_for_ever(world: World) -> None:
+    await world.contact()
+    await world.card().delete()
+    world.database.run(_close, world.clock())
+    for _ in range(3):
+        await world.go_round()
+    edits = [entry for entry in world.env.http_requests if entry.method == "PATCH"]
+    assert len(edits) == 1
+
+
+async def test_buttons_outside_the_staff_channel_do_nothing(world: World) -> None:
+    await world.contact()
+    card = world.card()
+    world.bot.settings.discord_staff_channel_id = world.general.id
+    done = await world.sam.click(card, label="Close")
+    assert done.response.content == "Requests are answered in the staff channel only."
+    assert world.requests()[0].closed_at is None
+
+
+async def test_a_fault_of_ours_is_told_in_a_plain_sentence_and_logged(world: World, caplog) -> None:
+    await world.contact()
+    shown = await world.sam.click(world.card(), label="Answer")
+    world.database.close()
+    done = await world.sam.submit_modal(shown, {"text": "x"})
+    assert done.response.content == "Something went wrong on our side. Please try again in a few minutes."
+    assert "An interaction failed" in caplog.text
+
+
+async def test_closed_direct_messages_turn_the_answer_into_an_e_mail(world: World) -> None:
+    world.link(email="ada@example.com")
+    await world.contact()
+    refuse_dms(world, 50007)
+    await world.answer()
+    by_discord, by_email = world.notices()
+    assert (by_discord.status, by_discord.attempts) == (NoticeStatus.FAILED, 1)
+    assert "50007" in by_discord.reason
+    assert (by_email.channel, by_email.status) == (Channel.EMAIL, NoticeStatus.OWED)
+    assert "on its way by e-mail" in world.card().content
+    assert len(world.staff.history()) == 1
+
+
+async def test_staff_are_told_when_an_answer_can_reach_nobody(world: World) -> None:
+    await world.contact()
+    refuse_dms(world, 50278)
+    await world.answer()
+    world.clock.advance(hours=2)
+    await world.go_round()
+    assert "could not be delivered: 403 Forbidden (error code: 50278)" in world.card().content
+    _, complaint = world.staff.history()
+    assert complaint.content.startswith("Answer 1 to request 1 could not be delivered")
+    assert [notice.attempts for notice in world.notices()] == [1]
+
+
+async def test_an_answer_to_someone_without_an_address_says_so(world: World) -> None:
+    def open_one(session) -> Request:
+        return requests.open_request(session, RequestKind.SUPPORT, subject="?", source="cli", now=world.clock())
+
+    world.database.run(open_one)
+    await world.go_round()
+    done = await world.answer()
+    assert done.response.content == "Your answer to request 1 goes out nowhere: no address known."
+    assert "no address" in world.card().content
+    assert [n.purpose for n in world.database.read(outbox.notices)] == [Purpose.REQUEST_ANSWERED]
+
+
+def refuse_dms(world: World, code: int) -> None:
+    path = f"/channels/{world.alice.user.dm_channel.id}/messages"
+    world.env.inject_error("POST", path, status=403, code=code, message="Cannot send messages to this user", times=None)
+
+
+def _close(session, now) -> None:
+    requests.close(session, requests.request(session, 1), now=now)

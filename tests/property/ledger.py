@@ -1,0 +1,155 @@
+"""What the machine knows by its own bookkeeping, and what DESIGN section 3 makes of it. Asks the code nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from tests.helpers import ZONE
+
+MILD_TO_STRICT = ("editorial", "notice", "continued_use", "silence", "explicit")
+
+
+def counted(start: datetime, days: int) -> datetime:
+    """`days` calendar days after `start` on the operator's wall, at the earliest."""
+    wall = start.astimezone(ZONE).replace(tzinfo=None) + timedelta(days=days)
+    return min(wall.replace(tzinfo=ZONE, fold=fold).astimezone(UTC) for fold in (0, 1)) if days else start
+
+
+@dataclass
+class Published:
+    """A version as the machine published it."""
+
+    id: int
+    document: str
+    number: int
+    mode: str
+    effective: datetime
+    deadline_days: int
+    withdrawn: datetime | None = None
+
+    def stands(self, at: datetime) -> bool:
+        return self.effective <= at and (self.withdrawn is None or at < self.withdrawn)
+
+
+@dataclass
+class Ended:
+    """A termination as the machine decided it."""
+
+    id: int
+    user: str
+    by: str
+    notice_days: int
+    effective: datetime
+    proven: datetime | None = None
+    overridden: datetime | None = None
+    undone: datetime | None = None
+    rescinded: bool = False
+
+    def since(self) -> datetime | None:
+        """From when on rule 5 lets it be in effect; None while it must wait."""
+        if self.by == "user":
+            return self.effective
+        proof = [counted(self.proven, self.notice_days)] if self.proven else []
+        override = [self.overridden] if self.overridden else []
+        return max(self.effective, min(proof + override)) if proof + override else None
+
+
+@dataclass
+class Copy:
+    """One message given to the relay, and what became of it: on its way, sent, deferred, failed, unknown or lost."""
+
+    notice: int
+    message: bytes
+    fate: str = "on its way"
+
+    @property
+    def may_have_arrived(self) -> bool:
+        return self.fate in {"on its way", "sent", "unknown", "lost"}
+
+
+@dataclass
+class Ledger:
+    """Everything that happened, in order."""
+
+    versions: list[Published] = field(default_factory=list)
+    answers: list[tuple[str, int, str, datetime]] = field(default_factory=list)
+    told: dict[tuple[str, int], datetime] = field(default_factory=dict)
+    used: list[tuple[str, datetime]] = field(default_factory=list)
+    ended: dict[int, Ended] = field(default_factory=dict)
+    copies: list[Copy] = field(default_factory=list)
+    retried_by_staff: dict[int, int] = field(default_factory=dict)
+
+    def standing(self, document: str, at: datetime) -> list[Published]:
+        """The document's versions that came in force by `at` and were not withdrawn by then, in order."""
+        found = [version for version in self.versions if version.document == document and version.stands(at)]
+        return sorted(found, key=lambda version: (version.effective, version.number))
+
+    def deadline(self, user: str, version: Published) -> datetime | None:
+        """Rule 4: the later of the version's and the one counted from the user's proven notice; None before it."""
+        told = self.told.get((user, version.id))
+        if told is None:
+            return None
+        if version.mode == "silence":
+            return max(version.effective, counted(told, version.deadline_days))
+        return max(counted(version.effective, version.deadline_days), counted(told, version.deadline_days))
+
+    def bindable(self, user: str, document: str, at: datetime, *, surely: bool = False) -> list[Published]:
+        """Rule 3: the versions that the record lets bind the user at `at`, in order; the last one counts.
+
+        `surely` leaves out what needs a deed of the clock or of the host to be recorded: use and silence.
+        """
+        found: list[Published] = []
+        strictest = 0
+        for version in self.standing(document, at):
+            carried = bool(found) and strictest == 0 and version.mode == "editorial"
+            strictest = max(strictest, MILD_TO_STRICT.index(version.mode))
+            ways = {0: self._was_told, 1: self._was_told} if surely else self._ways
+            if carried or self._said_yes(user, version, at) or (
+                strictest in ways and ways[strictest](user, version, at)
+            ):
+                found.append(version)
+                strictest = 0
+        return found
+
+    @property
+    def _ways(self):
+        return {0: self._was_told, 1: self._was_told, 2: self._used_on, 3: self._stayed_silent}
+
+    def _said(self, user: str, version: Published, until: datetime) -> Iterator[tuple[datetime, int, str]]:
+        for order, (who, about, kind, at) in enumerate(self.answers):
+            if (who, about) == (user, version.id) and at <= until:
+                yield at, order, kind
+
+    def _said_yes(self, user: str, version: Published, at: datetime, yes=("accepted", "imported")) -> bool:
+        said = list(self._said(user, version, at))
+        taken_back = max((s for s in said if s[2] == "withdrawn"), default=(datetime.min.replace(tzinfo=UTC), -1, ""))
+        return any(s[2] in yes and s > taken_back for s in said)
+
+    def _was_told(self, user: str, version: Published, at: datetime) -> bool:
+        told = self.told.get((user, version.id))
+        return (told is not None and told <= at) or self._said_yes(user, version, at, ("acknowledged",))
+
+    def _used_on(self, user: str, version: Published, at: datetime) -> bool:
+        told = self.told.get((user, version.id))
+        return told is not None and any(
+            who == user and told < used <= at and self._announced_last(version, used) for who, used in self.used
+        )
+
+    def _announced_last(self, version: Published, at: datetime) -> bool:
+        announced = [v for v in self.standing(version.document, at) if v.mode != "editorial"]
+        return announced[-1:] == [version]
+
+    def _stayed_silent(self, user: str, version: Published, at: datetime) -> bool:
+        due = self.deadline(user, version)
+        answers = {"accepted", "declined", "objected", "withdrawn"}
+        return due is not None and due <= at and not any(s[2] in answers for s in self._said(user, version, due))
+
+    def in_effect(self, user: str, at: datetime) -> bool:
+        """Rule 5: whether a termination may stand in the user's way at `at`."""
+        mine = (ended for ended in self.ended.values() if ended.user == user and ended.undone is None)
+        return any(since is not None and since <= at for since in (ended.since() for ended in mine))
+
+    def arrived(self, notice: int) -> list[Copy]:
+        return [copy for copy in self.copies if copy.notice == notice and copy.may_have_arrived]
