@@ -80,8 +80,12 @@ class Clockwork:
             log.error("The dispatcher goes on after: %s", error)
 
     async def stop(self) -> None:
-        """Stop waking, let the hand-overs under way end, and say goodbye to the relay."""
-        self._scheduler.shutdown(wait=False)
+        """Stop waking, let the jobs and hand-overs under way end, and say goodbye to the relay."""
+        self._scheduler.remove_all_jobs()
+        await asyncio.sleep(0)  # a wake that was just submitted gets in line before us
+        async with self._turn:
+            self._scheduler.shutdown(wait=False)
+        await asyncio.sleep(0)  # APScheduler ends in the next round of the loop
         if self._draining is not None:
             await self._draining
         await self._dispatcher.close()

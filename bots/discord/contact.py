@@ -68,11 +68,10 @@ async def take(interaction: "discord.Interaction[Bot]", kind: str) -> None:
             _take, str(interaction.user.id), parse_choice(RequestKind, kind, what="Kind of request"),
             form["subject"], form["details"], bot.clock(),
         )  # fmt: skip
-    otherwise = "by e-mail" if receipt.has_email else "not at all, so please keep them open"
+    closed = "or by e-mail if yours are closed" if receipt.has_email else "so keep yours open"
     await reply(
         interaction,
-        f"Your request has the number **{receipt.number}**. Staff answer by direct message; "
-        f"if yours are closed to this server, {otherwise}.",
+        f"Your request has the number **{receipt.number}**. Staff answer by direct message, {closed} to this server.",
     )
 
 

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from io import TextIOWrapper
 from typing import Annotated, Any
 
 import typer
@@ -91,8 +92,15 @@ def assent(
 
 def main(args: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its status."""
+    words = list(sys.argv[1:] if args is None else args)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without our letters is no reason to fail
     try:
-        get_command(app).main(args, prog_name="assent")
+        if broken := [word for word in words if not _is_text(word)]:
+            print(f"Error: {broken[0]!r} is not UTF-8.", file=sys.stderr)
+            sys.exit(2)
+        get_command(app).main(words, prog_name="assent")
     except AssentError as error:
         from lifecycle.cli.output import clean
 
@@ -102,10 +110,12 @@ def main(args: Sequence[str] | None = None) -> None:
         _flush()
 
 
+def _is_text(word: str) -> bool:
+    return not any("\ud800" <= char <= "\udfff" for char in word)
+
+
 def _flush() -> None:
     try:
         sys.stdout.flush()
-    except (
-        BrokenPipeError
-    ):  # whoever read us has gone, which is no fault; Python would complain once more at exit
+    except BrokenPipeError:  # whoever read us has gone, which is no fault; Python would complain once more at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

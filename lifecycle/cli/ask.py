@@ -21,9 +21,7 @@ app = typer.Typer(rich_markup_mode=None)
 @app.command(help="Ask the policies a question; the answer is quoted from them.")
 def ask(
     question: Annotated[str, typer.Argument(help="In whole words, such as: How do I delete my account?")],
-    document: Annotated[
-        list[str] | None, typer.Option("--document", help="Only in this one; repeatable.")
-    ] = None,
+    document: Annotated[list[str] | None, typer.Option("--document", help="Only in this one; repeatable.")] = None,
     locale: Annotated[str, typer.Option("--locale", help="The language of the question, such as de.")] = "",
     user: Annotated[str | None, typer.Option("--user", help="Read the versions that bind this user.")] = None,
     as_json: JsonFlag = False,
@@ -34,9 +32,7 @@ def ask(
         return print_json(_shape(found))
     for quote in found.quotes:
         section = f"{quote.number} {quote.title}".strip()
-        print_line(
-            f"“{quote.text}”\n  {quote.document}, version {quote.version}{', ' + section if section else ''}"
-        )
+        print_line(f"“{quote.text}”\n  {quote.document}, version {quote.version}{', ' + section if section else ''}")
         print_line(f"  {quote.url}\n")
     if not found.answered:
         print_line(found.reason)
@@ -48,6 +44,7 @@ def _answer(
     session: Session, question: str, documents: list[str], locale: str, external_id: str | None, desk: Desk
 ) -> tuple[answering.Answer, bool]:
     user = users.user(session, external_id) if external_id else None
+    locale = locale or (user.locale if user else "") or desk.settings.default_locale
     found = answering.answer(
         session, question, settings=desk.settings, documents=documents, locale=locale, user=user, now=desk.now
     )  # fmt: skip

@@ -37,15 +37,11 @@ def list_(user: User, as_json: JsonFlag = False) -> None:
     if as_json:
         return print_json(found)
     rows = [(made["at"], made["name"], "in" if made["value"] else "out", made["source"]) for made in found]
-    return print_table(
-        ("When", "Choice", "Opted", "Where"), rows, zone=desk.zone, empty=f"{user} made no choice yet."
-    )
+    return print_table(("When", "Choice", "Opted", "Where"), rows, zone=desk.zone, empty=f"{user} made no choice yet.")
 
 
 def _listed(session: Session, external_id: str) -> list[Shape]:
-    of_user = (
-        select(Choice).where(Choice.user_id == users.user(session, external_id).id).order_by(col(Choice.id))
-    )
+    of_user = select(Choice).where(Choice.user_id == users.user(session, external_id).id).order_by(col(Choice.id))
     return [_shape(made) for made in session.exec(of_user)]
 
 
@@ -61,9 +57,7 @@ def set_(user: User, name: Name, value: Value, as_json: JsonFlag = False) -> Non
 
 
 def _set(session: Session, external_id: str, name: str, value: bool, desk: Desk) -> Shape:
-    return _shape(
-        choices.choose(session, users.user(session, external_id), name, value, source="cli", now=desk.now)
-    )
+    return _shape(choices.choose(session, users.user(session, external_id), name, value, source="cli", now=desk.now))
 
 
 def _shape(made: Choice) -> Shape:

@@ -53,24 +53,21 @@ def print_changes(title: str, changes: Sequence[Change]) -> None:
     if counts["kept"] == len(changes):
         return output.print_line(f"{title}: the texts are the same.")
     output.print_line(
-        f"{title}: {counts['changed']} sections changed, {counts['added']} added, {counts['removed']} removed, "
-        f"{counts['kept']} kept; {counts['words_added']} words added, {counts['words_removed']} removed."
+        f"{title}: sections: {counts['changed']} changed, {counts['added']} added, {counts['removed']} removed, "
+        f"{counts['kept']} kept; words: {counts['words_added']} added, {counts['words_removed']} removed."
     )
     console = output.console()
     for change in changes:
         if change.kind is not ChangeKind.KEPT:
             console.print()
             console.print(Text(output.clean(f"{change.kind.upper()}: {_named(change)}"), style="bold"))
-            console.print(
-                _marked(change.edits, plain=console.no_color or not console.is_terminal), soft_wrap=True
-            )
+            console.print(_marked(change.edits, plain=console.no_color or not console.is_terminal), soft_wrap=True)
     return None
 
 
 def _named(change: Change) -> str:
     was, now = (
-        f"{s.number} {s.title}".strip() or "(opening text)"
-        for s in (change.old or change.section, change.section)
+        f"{s.number} {s.title}".strip() or "(opening text)" for s in (change.old or change.section, change.section)
     )
     return now if was == now else f"{was} → {now}"
 
@@ -79,9 +76,7 @@ def _marked(edits: Sequence[Edit], *, plain: bool) -> Text:
     text = Text()
     for n, edit in enumerate(edits):
         before, after = MARKS[edit.kind] if plain else ("", "")
-        shown = (
-            _shortened(edit.text, n == 0, n == len(edits) - 1) if edit.kind is EditKind.KEPT else edit.text
-        )
+        shown = _shortened(edit.text, n == 0, n == len(edits) - 1) if edit.kind is EditKind.KEPT else edit.text
         text.append(before + output.clean(shown) + after, style=STYLES[edit.kind])
     text.rstrip()
     return text

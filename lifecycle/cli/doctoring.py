@@ -52,9 +52,7 @@ def _settings(settings: Settings) -> Iterator[Finding]:
     given = {name for name in os.environ if name.startswith("ASSENT_")} | _in_file()
     for name in sorted(given - known):
         near = get_close_matches(name, known, n=1)
-        hint = (
-            f"Did you mean {near[0]}?" if near else "Known ones stand in the file that `assent init` writes."
-        )
+        hint = f"Did you mean {near[0]}?" if near else "Known ones stand in the file that `assent init` writes."
         yield Finding(Level.FAULT, "settings", f"{name} is no setting, so it does nothing. {hint}")
     yield Finding(Level.OK, "settings", f"{len(given & known)} set, the rest as shipped")
 
@@ -62,11 +60,7 @@ def _settings(settings: Settings) -> Iterator[Finding]:
 def _in_file() -> set[str]:
     """The keys of assent.toml, as variables; that it can be read was checked when the settings were loaded."""
     path = Path("assent.toml")
-    return (
-        {f"ASSENT_{name.upper()}" for name in tomllib.loads(path.read_text("utf-8"))}
-        if path.is_file()
-        else set()
-    )
+    return {f"ASSENT_{name.upper()}" for name in tomllib.loads(path.read_text("utf-8"))} if path.is_file() else set()
 
 
 def _data_folder(settings: Settings) -> Iterator[Finding]:
@@ -81,9 +75,7 @@ def _database(settings: Settings) -> Iterator[Finding]:
             yield Finding(Level.FAULT, "database", f"{database.shown_url} is empty. Run `assent init`.")
             return
         database.require_current()
-        yield Finding(
-            Level.OK, "database", f"{database.shown_url} is at this release's {database.revision()}"
-        )
+        yield Finding(Level.OK, "database", f"{database.shown_url} is at this release's {database.revision()}")
         problems = database.read(history.verify)
         yield from (Finding(Level.FAULT, "history", problem) for problem in problems)
         if not problems:

@@ -34,9 +34,7 @@ def list_(as_json: JsonFlag = False) -> None:
         return print_json(found)
     headers = ("Document", "Title", "Kind", "Versions", "In force", "Since", "Upcoming", "Drafts")
     keys = ("slug", "title", "kind", "versions", "in_force", "effective_at", "upcoming", "drafts")
-    return print_table(
-        headers, [[item[key] for key in keys] for item in found], zone=desk.zone, empty=NO_DOCUMENTS
-    )
+    return print_table(headers, [[item[key] for key in keys] for item in found], zone=desk.zone, empty=NO_DOCUMENTS)
 
 
 def _listed(session: Session, now: datetime) -> list[shapes.Shape]:
@@ -62,9 +60,7 @@ def _summary(session: Session, document: Document, now: datetime) -> shapes.Shap
 @app.command()
 def show(
     slug: Slug,
-    version: Annotated[
-        int | None, typer.Option("--version", help="Its number; without, the one in force.")
-    ] = None,
+    version: Annotated[int | None, typer.Option("--version", help="Its number; without, the one in force.")] = None,
     locale: Locale = "",
     at: Annotated[str | None, typer.Option("--at", help=f"The version in force at {INSTANT_HELP}.")] = None,
     raw: Annotated[bool, typer.Option("--raw", help="The stored text alone, byte for byte.")] = False,
@@ -93,9 +89,7 @@ def _shown(
     return shapes.version(session, document, version, now=now) | shapes.body(body) | {"sections": sections}
 
 
-def _wanted(
-    session: Session, document: Document, number: int | None, at: datetime | None, now: datetime
-) -> Version:
+def _wanted(session: Session, document: Document, number: int | None, at: datetime | None, now: datetime) -> Version:
     """The version by number, or in force at an instant; without either, the one in force now, else the newest."""
     if number is not None:
         return store.version(session, document, number)
@@ -180,9 +174,7 @@ def _texts(session: Session, slug: str, old: int, new: int, locale: str) -> tupl
     """Both texts in one language: the one wanted, else one that both have."""
     document = store.document(session, slug)
     versions = [store.version(session, document, number) for number in (old, new)]
-    shared = set.intersection(
-        *({body.locale for body in store.bodies(session, version)} for version in versions)
-    )
+    shared = set.intersection(*({body.locale for body in store.bodies(session, version)} for version in versions))
     wanted = [locale] if locale else []
     locales = [name for name in (*wanted, document.default_locale, *sorted(shared)) if name in shared]
     if not locales or (locale and locales[0] != locale):

@@ -52,9 +52,7 @@ def _engage(
     at: str | None, desk: Desk,
 ) -> shapes.Shape:  # fmt: skip
     user, document = users.user(session, external_id), store.document(session, slug)
-    version = (
-        store.version(session, document, number) if number is not None else _in_force(session, document, desk)
-    )
+    version = store.version(session, document, number) if number is not None else _in_force(session, document, desk)
     fact = engagements.engage(
         session, user, version, kind, wording=wording, channel="cli", actor="staff", at=desk.when(at, "--at"),
         zone=desk.zone, now=desk.now,
@@ -65,9 +63,7 @@ def _engage(
 def _in_force(session: Session, document: Document, desk: Desk) -> Version:
     found = store.in_force(session, document, at=desk.now)
     if found is None:
-        raise NotFound(
-            f"No version of {document.slug!r} is in force; name the one that is meant by its number."
-        )
+        raise NotFound(f"No version of {document.slug!r} is in force; name the one that is meant by its number.")
     return found
 
 

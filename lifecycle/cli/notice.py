@@ -96,9 +96,7 @@ def _print_notice(found: shapes.Shape, message: bytes | None, desk: Desk) -> Non
     print_facts({name.replace("_", " ").capitalize(): value for name, value in shown.items()}, zone=desk.zone)
     print_line()
     rows = [(t["nth"], t["started_at"], t["outcome"], t["code"], t["reply"]) for t in found["tries"]]
-    print_table(
-        ("Try", "At", "Outcome", "Code", "What the relay said"), rows, zone=desk.zone, empty="Not tried yet."
-    )
+    print_table(("Try", "At", "Outcome", "Code", "What the relay said"), rows, zone=desk.zone, empty="Not tried yet.")
     if message is not None:
         print_line()
         print_line(message.decode("utf-8", errors="replace"))

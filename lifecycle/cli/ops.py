@@ -61,19 +61,13 @@ def migrate(as_json: JsonFlag = False) -> None:
     if as_json:
         return print_json({"before": before, "after": after})
     at = f"{database.shown_url} is at {after}"
-    return print_line(
-        f"{at} already." if before == after else f"{at}; it was {'at ' + before if before else 'empty'}."
-    )
+    return print_line(f"{at} already." if before == after else f"{at}; it was {'at ' + before if before else 'empty'}.")
 
 
 @app.command("import", help="Import a Markdown file or a folder of them.")
 def import_(
-    path: Annotated[
-        Path, typer.Argument(help="Files named like terms/2025-01-15.de.md, or with front matter.")
-    ],
-    locale: Annotated[
-        str | None, typer.Option("--locale", help="Language of files whose name says none.")
-    ] = None,
+    path: Annotated[Path, typer.Argument(help="Files named like terms/2025-01-15.de.md, or with front matter.")],
+    locale: Annotated[str | None, typer.Option("--locale", help="Language of files whose name says none.")] = None,
     as_json: JsonFlag = False,
 ) -> None:
     with open_desk() as desk:
@@ -83,9 +77,9 @@ def import_(
         problems = [{"file": name, "problem": why} for name, why in report.problems]
         print_json({"added": report.added, "unchanged": report.unchanged, "problems": problems})
     else:
-        print_line(f"{len(report.added)} texts added, {len(report.unchanged)} known already.")
+        print_line(f"Texts: {len(report.added)} added, {len(report.unchanged)} known already.")
         if report.problems:
-            print_note(f"{len(report.problems)} files were not imported:")
+            print_note(f"Files not imported: {len(report.problems)}.")
             print_table(("File", "Problem"), report.problems, zone=desk.zone, stderr=True)
     if report.problems:
         raise typer.Exit(1)

@@ -52,6 +52,8 @@ async def _serve(web: bool, worker: bool, host: str, port: int) -> None:
     from lifecycle import app as composition
 
     opened = composition.open_app()
+    parts = [name for name, wanted in ((f"the pages at http://{host}:{port}", web), ("the worker", worker)) if wanted]
+    print_note(f"Running {' and '.join(parts)}; Ctrl-C ends it.")
     try:
         await composition.serve(opened, web=web, worker=worker, host=host, port=port)
     finally:

@@ -117,11 +117,7 @@ def notice(session: Session, found: Notice) -> Shape:
     names = ("id", "purpose", "channel", "status", "reason", "address", "created_at", "due_at", "sent_at", "attempts",
              "message_id", "termination_id")  # fmt: skip
     about = session.get(VersionRow, found.version_id) if found.version_id else None
-    named = (
-        {"document": session.get_one(Document, about.document_id).slug, "version": about.number}
-        if about
-        else {}
-    )
+    named = {"document": session.get_one(Document, about.document_id).slug, "version": about.number} if about else {}
     shape = {name: getattr(found, name) for name in names}
     return shape | {"user": who.external_id if who else None, "document": None, "version": None} | named
 
@@ -134,9 +130,7 @@ def attempt(found: Attempt) -> Shape:
 def request(session: Session, found: Request) -> Shape:
     who = session.get(User, found.user_id) if found.user_id else None
     names = ("kind", "subject", "details", "source", "discord_id", "opened_at", "answered_at", "closed_at")
-    return {"number": found.id, "user": who.external_id if who else None} | {
-        n: getattr(found, n) for n in names
-    }
+    return {"number": found.id, "user": who.external_id if who else None} | {n: getattr(found, n) for n in names}
 
 
 def reply(found: Reply) -> Shape:

@@ -26,7 +26,7 @@ def check(as_json: JsonFlag = False) -> None:
     else:
         for fault in faults:
             print_line(fault)
-        print_line(f"{tried} mails rendered, {len(faults)} faults.")
+        print_line(f"Mails rendered: {tried}; faults: {len(faults)}.")
     if faults:
         raise typer.Exit(1)
 

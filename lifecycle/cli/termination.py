@@ -30,13 +30,9 @@ def terminate(
         typer.Option("--ground", help="A clause it rests on, such as terms#4.2; repeatable."),
     ] = None,
     facts: Annotated[str, typer.Option("--facts", help="What happened.")] = "",
-    automated: Annotated[
-        bool, typer.Option("--automated", help="The decision was made by a machine.")
-    ] = False,
+    automated: Annotated[bool, typer.Option("--automated", help="The decision was made by a machine.")] = False,
     redress: Annotated[str, typer.Option("--redress", help="How the user can challenge it.")] = "",
-    notice_days: Annotated[
-        int, typer.Option("--notice-days", help="Calendar days from the notice to the end.")
-    ] = 0,
+    notice_days: Annotated[int, typer.Option("--notice-days", help="Calendar days from the notice to the end.")] = 0,
     notice_at: Annotated[
         str | None, typer.Option("--notice-at", help=f"When the notice leaves: {INSTANT_HELP}.")
     ] = None,
@@ -63,9 +59,7 @@ def terminate(
 def _ground(text: str) -> tuple[str, str]:
     slug, mark, section = text.partition("#")
     if not (slug and mark and section):
-        raise typer.BadParameter(
-            f"{text!r} is not a document and a section, such as terms#4.2.", param_hint="--ground"
-        )
+        raise typer.BadParameter(f"{text!r} is not a document and a section, such as terms#4.2.", param_hint="--ground")
     return slug, section
 
 

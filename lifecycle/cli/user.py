@@ -44,9 +44,7 @@ def import_(
     to take over from another system what bound them.
     """
     with open_desk() as desk:
-        report = import_users(
-            desk.database, file, zone=desk.zone, now=desk.now, progress=tracker("Importing users")
-        )
+        report = import_users(desk.database, file, zone=desk.zone, now=desk.now, progress=tracker("Importing users"))
     if as_json:
         print_json(report)
     else:
@@ -56,11 +54,9 @@ def import_(
 
 
 def _print_report(report: ImportReport, desk: Desk) -> None:
-    print_line(
-        f"{report.added} users added, {report.known} known already, {report.bound} bindings taken over."
-    )
+    print_line(f"Users: {report.added} added, {report.known} known already; bindings taken over: {report.bound}.")
     if report.problems:
-        print_note(f"{len(report.problems)} lines were not imported; correct them and import the file again:")
+        print_note(f"Lines not imported: {len(report.problems)}. Correct them and import the file again.")
         rows = [(problem.line, problem.value, problem.problem) for problem in report.problems]
         print_table(("Line", "User", "Problem"), rows, zone=desk.zone, stderr=True)
 
@@ -72,9 +68,7 @@ def show(user: User, as_json: JsonFlag = False) -> None:
         found = desk.database.read(_shown, user, desk)
     if as_json:
         return print_json(found)
-    print_facts(
-        {name.replace("_", " ").capitalize(): value for name, value in found["user"].items()}, zone=desk.zone
-    )
+    print_facts({name.replace("_", " ").capitalize(): value for name, value in found["user"].items()}, zone=desk.zone)
     print_line()
     rows = [(fact["at"], fact["kind"], fact["document"], fact["version"], fact["channel"], fact["actor"])
             for fact in found["engagements"]]  # fmt: skip
@@ -107,9 +101,7 @@ def standing(user: User, as_json: JsonFlag = False) -> None:
     rows = [(d.slug, d.decision, d.state, d.bound_version, d.bound_by, d.in_force_version, d.due_by, d.why)
             for d in found.documents]  # fmt: skip
     headers = ("Document", "Decision", "State", "Bound to", "by", "In force", "Due by", "Why")
-    return print_table(
-        headers, rows, zone=desk.zone, empty="There are no documents yet, so nothing binds anyone."
-    )
+    return print_table(headers, rows, zone=desk.zone, empty="There are no documents yet, so nothing binds anyone.")
 
 
 def _standing(session: Session, external_id: str, desk: Desk) -> standings.Standing:
@@ -134,9 +126,7 @@ def bound(
     return print_table(headers, rows, zone=desk.zone, empty=f"Nothing bound {user} then.")
 
 
-def _bound(
-    session: Session, external_id: str, slug: str | None, at: str | None, desk: Desk
-) -> list[shapes.Shape]:
+def _bound(session: Session, external_id: str, slug: str | None, at: str | None, desk: Desk) -> list[shapes.Shape]:
     user, instant = users.user(session, external_id), desk.when(at, "--at") or desk.now
     if slug is None:
         found = engagements.bound_versions(session, user, at=instant)
@@ -161,7 +151,7 @@ def activity(user: User, at: At = None, as_json: JsonFlag = False) -> None:
         report = desk.database.run(_activity, user, at, desk)
     if as_json:
         return print_json(report)
-    also = f"; that bound {user} to {report.bound} versions by use" if report.bound else ""
+    also = f"; that bound {user} by use (versions: {report.bound})" if report.bound else ""
     return print_line(f"Recorded{also}.")
 
 

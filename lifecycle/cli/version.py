@@ -38,16 +38,10 @@ Number = Annotated[int, typer.Argument(help="The version's number.")]
 @app.command()
 def draft(
     slug: Slug,
-    files: Annotated[
-        list[Path], typer.Argument(help="One Markdown file for each language, such as terms.de.md.")
-    ],
+    files: Annotated[list[Path], typer.Argument(help="One Markdown file for each language, such as terms.de.md.")],
     title: Annotated[str, typer.Option("--title", help="Title of a document that is new.")] = "",
-    kind: Annotated[
-        DocumentKind | None, typer.Option("--kind", help="Kind of a document that is new.")
-    ] = None,
-    locale: Annotated[
-        str, typer.Option("--locale", help="Language of a single file whose name says none.")
-    ] = "",
+    kind: Annotated[DocumentKind | None, typer.Option("--kind", help="Kind of a document that is new.")] = None,
+    locale: Annotated[str, typer.Option("--locale", help="Language of a single file whose name says none.")] = "",
     survives: Annotated[
         list[str] | None,
         typer.Option("--survives", help="A section that still binds after termination; repeatable."),
@@ -56,9 +50,7 @@ def draft(
 ) -> None:
     """Store a new, unpublished version, one file a language."""
     if locale and len(files) > 1:
-        raise typer.BadParameter(
-            "is for a single file; name the others like terms.de.md.", param_hint="--locale"
-        )
+        raise typer.BadParameter("is for a single file; name the others like terms.de.md.", param_hint="--locale")
     with open_desk() as desk:
         sources = [_read(path, locale, desk) for path in files]
         found = desk.database.run(_draft, slug, sources, title, kind, survives or [], desk)
@@ -80,9 +72,7 @@ def _draft(
 ) -> shapes.Shape:  # fmt: skip
     locales = [source.locale for source in sources]
     if len(set(locales)) < len(locales):
-        raise InvalidInput(
-            f"Two files are in the same language: {', '.join(locales)}. Name them like terms.de.md."
-        )
+        raise InvalidInput(f"Two files are in the same language: {', '.join(locales)}. Name them like terms.de.md.")
     document = _document(session, slug, title, kind, locales[0], desk)
     surviving = [*survives, *(reference for source in sources for reference in source.survives)]
     version = store.draft_version(
@@ -93,9 +83,7 @@ def _draft(
     return shapes.version(session, document, version, now=desk.now)
 
 
-def _document(
-    session: Session, slug: str, title: str, kind: DocumentKind | None, locale: str, desk: Desk
-) -> Document:
+def _document(session: Session, slug: str, title: str, kind: DocumentKind | None, locale: str, desk: Desk) -> Document:
     known = session.exec(select(Document).where(Document.slug == slug)).first()
     if known is not None or not (title or kind):
         return store.document(session, slug)
@@ -104,22 +92,14 @@ def _document(
 
 
 ModeOption = Annotated[Mode, typer.Option("--mode", help="How it comes to bind.")]
-EffectiveAt = Annotated[
-    str | None, typer.Option("--effective-at", help=f"When it comes in force: {INSTANT_HELP}.")
-]
-NoticeDays = Annotated[
-    int, typer.Option("--notice-days", help="Calendar days between publication and effect.")
-]
+EffectiveAt = Annotated[str | None, typer.Option("--effective-at", help=f"When it comes in force: {INSTANT_HELP}.")]
+NoticeDays = Annotated[int, typer.Option("--notice-days", help="Calendar days between publication and effect.")]
 DeadlineDays = Annotated[int, typer.Option("--deadline-days", help="Calendar days to accept or to object.")]
 Changelog = Annotated[list[str] | None, typer.Option("--change", help="A line of what changed; repeatable.")]
 NoNotify = Annotated[bool, typer.Option("--no-notify", help="Tell nobody.")]
-NotifyAt = Annotated[
-    str | None, typer.Option("--notify-at", help=f"When telling users begins: {INSTANT_HELP}.")
-]
+NotifyAt = Annotated[str | None, typer.Option("--notify-at", help=f"When telling users begins: {INSTANT_HELP}.")]
 RegimeName = Annotated[str, typer.Option("--regime", help="The legal minimums to respect.")]
-OverrideReason = Annotated[
-    str, typer.Option("--override-reason", help="Why the regime's minimums do not apply.")
-]
+OverrideReason = Annotated[str, typer.Option("--override-reason", help="Why the regime's minimums do not apply.")]
 
 
 @app.command()
@@ -155,9 +135,7 @@ def rehearse(
     return print_note("Nothing was changed.")
 
 
-def _rehearse(
-    session: Session, slug: str, number: int, publication: Publication, desk: Desk
-) -> publishing.Rehearsal:
+def _rehearse(session: Session, slug: str, number: int, publication: Publication, desk: Desk) -> publishing.Rehearsal:
     version = store.version(session, store.document(session, slug), number)
     per_hour = desk.settings.relay_per_hour
     return publishing.rehearse(session, version, publication, per_hour=per_hour, zone=desk.zone, now=desk.now)
@@ -187,9 +165,7 @@ def publish(
         found = desk.database.run(_publish, slug, number, publication, desk)
     if as_json:
         return print_json(found)
-    print_line(
-        f"Published version {number} of {slug}; in force from {spoken(found['effective_at'], desk.zone)}."
-    )
+    print_line(f"Published version {number} of {slug}; in force from {spoken(found['effective_at'], desk.zone)}.")
     if publication.notify and mode is not Mode.EDITORIAL:
         print_note("Users are told while `assent serve` runs. Watch it with `assent notice list`.")
     return None

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from rich.console import Console
 from sqlmodel import Session
 
-from lifecycle import engagements, standing, users
+from lifecycle import engagements, jobs, standing, users
 from lifecycle.app import App
 from lifecycle.demo.mailbox import Mail, Mailbox
 from lifecycle.documents import store
@@ -64,14 +64,14 @@ class Stage:
         return self.mailbox.to(address, about)[0]
 
     async def all_sent(self) -> None:
-        """Wait until nothing that is due by e-mail is left in the outbox."""
+        """Wait until nothing that is due is left to plan or to send."""
 
-        async def empty() -> bool:
-            due = await self.app.database.aread(outbox.next_due)
+        async def done() -> bool:
+            due = await self.app.database.aread(jobs.next_due)
             counts = await self.app.database.aread(outbox.counts)
-            return due is None and NoticeStatus.SENDING not in counts
+            return (due is None or due > self.now()) and NoticeStatus.SENDING not in counts
 
-        await self.until("the outbox to empty", empty)
+        await self.until("the outbox to empty", done)
 
     async def until_notice(self, name: str, purpose: Purpose, termination_id: int) -> Mail:
         """The mail of a notice, once the relay has it."""

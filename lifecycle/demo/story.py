@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import signal
 import socket
 import tempfile
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.panel import Panel
 
-from lifecycle.app import open_app, running, serving
+from lifecycle.app import open_app, running, serving, told_to_stop
 from lifecycle.demo.acts import ACTS
 from lifecycle.demo.mailbox import Mailbox, page
 from lifecycle.demo.stage import Stage
@@ -70,11 +69,7 @@ async def _play(stage: Stage) -> None:
 
 async def _stay_up(console: Console) -> None:
     console.print("\nThe pages and the mailbox stay up. Press Ctrl-C to end.")
-    over = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for ending in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(ending, over.set)
-    await over.wait()
+    await told_to_stop()
 
 
 def _free_port(wanted: int) -> int:

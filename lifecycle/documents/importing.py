@@ -82,7 +82,9 @@ def import_path(
     for source in _read_all(paths, root, report, locale=locale, zone=zone, now=now):
         versions[source.key].append(source)
     for key in progress(sorted(versions)):
-        _import_one(database, versions[key], report, now=now)
+        # The operator's language first: a new document takes its title and default locale from there.
+        files = sorted(versions[key], key=lambda file: file.locale != locale)
+        _import_one(database, files, report, now=now)
     return report
 
 

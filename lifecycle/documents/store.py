@@ -14,6 +14,7 @@ from lifecycle.models import Body, Document, SectionRow, Version
 from lifecycle.states import DocumentKind
 
 SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*\Z")
+RESERVED = {"admin", "answer", "api", "healthz", "metrics", "readyz", "static"}
 LOCALE = re.compile(r"[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*\Z")
 
 
@@ -30,6 +31,8 @@ def create_document(
     """Add a document without versions. Raises InvalidInput for a bad slug, Conflict when the slug is taken."""
     if not SLUG.match(slug):
         raise InvalidInput(f"Slug {slug!r} may hold only a-z, 0-9 and single hyphens, such as 'privacy-policy'.")
+    if slug in RESERVED:
+        raise InvalidInput(f"Slug {slug!r} is the address of a page of Assent; choose another.")
     if session.exec(select(Document).where(Document.slug == slug)).first():
         raise Conflict(f"Document {slug!r} exists already; draft a version of it instead.")
     document = Document(

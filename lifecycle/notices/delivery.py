@@ -18,7 +18,7 @@ from sqlmodel import Session, col, select
 
 from lifecycle import engagements, history, requests, terminations
 from lifecycle.db import Database
-from lifecycle.errors import AssentError
+from lifecycle.errors import AssentError, InvalidInput
 from lifecycle.models import Attempt, Notice, User, Version
 from lifecycle.notices import contents, outbox
 from lifecycle.notices.rendering import compose, renderer
@@ -116,6 +116,8 @@ def _prepare(session: Session, notice: Notice, settings: Settings, *, now: datet
         notice.message = f"**{rendered.subject}**\n\n{rendered.text}".encode()
         return
     notice.address = who.user.email if who.user else notice.address
+    if not notice.address:
+        raise InvalidInput("The user has no e-mail address any more.")
     notice.message = compose(rendered, sender=settings.mail_from, to=notice.address, reply_to=settings.reply_to,
                              message_id=notice.message_id, date=now)  # fmt: skip
 

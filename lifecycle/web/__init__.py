@@ -1,0 +1,1 @@
+"""Pages for people: texts, their history, and the place to answer to a version."""

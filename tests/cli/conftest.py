@@ -75,7 +75,8 @@ class Assent:
         """The call is refused with one line on stderr, which is returned, and prints nothing else."""
         run = self(*words)
         assert (run.status, run.out) == (1, ""), run
-        assert run.err.startswith("Error: ") and run.err.count("\n") == 1, run
+        assert run.err.startswith("Error: "), run
+        assert run.err.count("\n") == 1, run
         return run.err
 
     def wrong(self, *words: object) -> str:

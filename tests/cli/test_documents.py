@@ -37,7 +37,9 @@ def test_show_as_json_names_sections_and_hash(stocked: Assent):
     assert shown["texts"] == {"en": shown["sha256"]}
 
 
-@pytest.mark.parametrize("text", ["# A\r\nwindows\r\n", "no end", "\ufeff# BOM\n", "tab\tü \u202e rtl\n\n\n", "nul \0\n", "{{7*7}}\n"])
+@pytest.mark.parametrize(
+    "text", ["# A\r\nwindows\r\n", "no end", "\ufeff# BOM\n", "tab\tü \u202e rtl\n\n\n", "nul \0\n", "{{7*7}}\n"]
+)
 def test_raw_gives_the_stored_bytes_and_no_others(text: str, assent: Assent):
     assent.done("version", "draft", "odd", assent.file("odd.md", text), "--title", "Odd")
     assert assent.done("document", "show", "odd", "--raw").raw == text.encode()
@@ -72,7 +74,7 @@ def test_history_names_the_state_of_each_version(stocked: Assent):
 
 def test_compare_marks_words_inside_sections(stocked: Assent):
     text = stocked.done("document", "compare", "terms", 1, 2).out
-    assert "1 sections changed, 1 added, 0 removed, 2 kept" in text
+    assert "sections: 1 changed, 1 added, 0 removed, 2 kept" in text
     assert "{+kind+}" in text
     assert "[-nice-]" in text
     assert "ADDED: 3 Age" in text
@@ -108,8 +110,8 @@ def test_a_draft_of_an_unknown_document_needs_a_title_or_a_kind(assent: Assent):
 
 @pytest.mark.parametrize(
     ("content", "why"),
-    [(b"\xff\xfe broken", "is not UTF-8: byte 0xff at offset 0"), (b"", "The text is empty"), (b" \n\t\n", "The text is empty")],
-)  # fmt: skip
+    [(b"\xff broken", "is not UTF-8: byte 0xff at offset 0"), (b"", "The text is empty"), (b" \n\t\n", "is empty")],
+)
 def test_an_unusable_text_is_refused_and_leaves_no_document(content: bytes, why: str, assent: Assent):
     file = assent.file("new.md", content)
     assert why in assent.refused("version", "draft", "new", file, "--title", "New")
@@ -221,7 +223,7 @@ def test_yes_on_the_command_line_asks_nothing(stocked: Assent, terminal: Callabl
 def test_importing_a_folder_twice_adds_nothing(assent: Assent):
     assent.file("texts/terms/2025-01-15.en.md", TERMS)
     assent.file("texts/terms/2025-06-01.en.md", TERMS_2)
-    assert assent.done("import", assent.folder / "texts").out == "2 texts added, 0 known already.\n"
+    assert assent.done("import", assent.folder / "texts").out == "Texts: 2 added, 0 known already.\n"
     assert assent.done("import", assent.folder / "texts", "--json").json["added"] == []
     states = [version["state"] for version in assent.done("document", "history", "terms", "--json").json]
     assert states == ["superseded", "in force"]
@@ -232,7 +234,7 @@ def test_a_bad_file_is_reported_and_the_rest_goes_in(assent: Assent):
     assent.file("texts/bad.md", b"\xff")
     run = assent("import", assent.folder / "texts")
     assert run.status == 1
-    assert "1 texts added" in run.out
+    assert "Texts: 1 added" in run.out
     assert "bad.md is not UTF-8" in " ".join(run.err.split())
 
 
@@ -269,9 +271,7 @@ def test_a_question_about_an_unknown_document_is_refused(stocked: Assent):
     assert "A question has 1 to" in stocked.refused("ask", "  ")
 
 
-def test_publishing_tells_users_and_the_exact_mail_can_be_read_back(
-    stocked: Assent, delivered: Callable[[], Mailbox]
-):
+def test_publishing_tells_users_and_the_exact_mail_can_be_read_back(stocked: Assent, delivered: Callable[[], Mailbox]):
     stocked.done("version", "publish", "terms", 2, "--mode", "explicit", "--deadline-days", 14)
     mailbox = delivered()
     (notice,) = stocked.done("notice", "list", "--purpose", "version_published", "--json").json
@@ -280,3 +280,14 @@ def test_publishing_tells_users_and_the_exact_mail_can_be_read_back(
     shown = stocked.done("notice", "show", notice["id"])
     assert "What the relay said" in shown.out
     assert stocked.done("notice", "show", notice["id"], "--json").json["tries"][0]["code"] == 250
+
+
+def test_a_document_that_comes_in_several_languages_speaks_the_operators(assent: Assent):
+    assent.file("texts/terms/1.de.md", "# Bedingungen\n\nLöschen Sie Ihr Konto in den Einstellungen.\n")
+    assent.file("texts/terms/1.en.md", "# Terms\n\nYou delete your account in the settings.\n")
+    assent.done("import", assent.folder / "texts")
+    (terms,) = assent.done("document", "list", "--json").json
+    assert (terms["title"], terms["default_locale"]) == ("Terms", "en")
+    assent.done("version", "publish", "terms", 1, "--mode", "notice", "--no-notify")
+    assert "You delete your account" in assent.done("ask", "How do I delete my account?").out
+    assert "Löschen Sie" in assent.done("ask", "Wie lösche ich mein Konto?", "--locale", "de").out

@@ -16,12 +16,12 @@ ROOT = Path(__file__).parents[2]
 HEAVY = {"sqlalchemy", "sqlmodel", "pydantic", "alembic", "fastapi", "discord", "babel", "rich", "jinja2"}
 
 
-def run(*words: str, folder: Path, **options: object) -> subprocess.CompletedProcess[str]:
+def run(*words: str, folder: Path, stdin: int | None = None) -> subprocess.CompletedProcess[str]:
     """The command as a process of its own."""
     environment = {"PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"]}
+    command = [sys.executable, "-m", "lifecycle", *words]
     return subprocess.run(
-        [sys.executable, "-m", "lifecycle", *words], cwd=folder, env=environment, text=True, capture_output=True,
-        check=False, **options,  # type: ignore[call-overload]
+        command, cwd=folder, env=environment, stdin=stdin, text=True, capture_output=True, check=False
     )  # fmt: skip
 
 
@@ -51,7 +51,9 @@ def test_groups_hold_the_commands_their_line_names():
     for name, (module, text) in COMMANDS.items():
         if module == name and ": " in text:
             promised = set(text.removesuffix(".").rpartition(": ")[2].split(", "))
-            held = importlib.import_module("typer.main").get_command(importlib.import_module(f"lifecycle.cli.{module}").app)
+            held = importlib.import_module("typer.main").get_command(
+                importlib.import_module(f"lifecycle.cli.{module}").app
+            )
             assert set(held.commands) == promised
 
 

@@ -98,40 +98,36 @@ class Ledger:
     def bindable(self, user: str, document: str, at: datetime, *, surely: bool = False) -> list[Published]:
         """Rule 3: the versions that the record lets bind the user at `at`, in order; the last one counts.
 
-        `surely` leaves out what needs a deed of the clock or of the host to be recorded: use and silence.
+        `surely` leaves out what needs a deed of the clock or of the host to be recorded: use and silence,
+        and having been told where the user took an acceptance back.
         """
         found: list[Published] = []
         strictest = 0
         for version in self.standing(document, at):
             carried = bool(found) and strictest == 0 and version.mode == "editorial"
             strictest = max(strictest, MILD_TO_STRICT.index(version.mode))
-            ways = {0: self._was_told, 1: self._was_told} if surely else self._ways
-            if carried or self._said_yes(user, version, at) or (
-                strictest in ways and ways[strictest](user, version, at)
-            ):
+            surely_told = surely and not self.said_yes(user, version, at, ("withdrawn",))
+            ways = WAYS if not surely else WAYS[:2] if surely_told else ()
+            if carried or self.said_yes(user, version, at) or any(way(self, user, version, at) for way in ways[strictest : strictest + 1]):
                 found.append(version)
                 strictest = 0
         return found
-
-    @property
-    def _ways(self):
-        return {0: self._was_told, 1: self._was_told, 2: self._used_on, 3: self._stayed_silent}
 
     def _said(self, user: str, version: Published, until: datetime) -> Iterator[tuple[datetime, int, str]]:
         for order, (who, about, kind, at) in enumerate(self.answers):
             if (who, about) == (user, version.id) and at <= until:
                 yield at, order, kind
 
-    def _said_yes(self, user: str, version: Published, at: datetime, yes=("accepted", "imported")) -> bool:
+    def said_yes(self, user: str, version: Published, at: datetime, yes=("accepted", "imported")) -> bool:
         said = list(self._said(user, version, at))
         taken_back = max((s for s in said if s[2] == "withdrawn"), default=(datetime.min.replace(tzinfo=UTC), -1, ""))
         return any(s[2] in yes and s > taken_back for s in said)
 
-    def _was_told(self, user: str, version: Published, at: datetime) -> bool:
+    def was_told(self, user: str, version: Published, at: datetime) -> bool:
         told = self.told.get((user, version.id))
-        return (told is not None and told <= at) or self._said_yes(user, version, at, ("acknowledged",))
+        return (told is not None and told <= at) or self.said_yes(user, version, at, ("acknowledged",))
 
-    def _used_on(self, user: str, version: Published, at: datetime) -> bool:
+    def used_on(self, user: str, version: Published, at: datetime) -> bool:
         told = self.told.get((user, version.id))
         return told is not None and any(
             who == user and told < used <= at and self._announced_last(version, used) for who, used in self.used
@@ -141,7 +137,7 @@ class Ledger:
         announced = [v for v in self.standing(version.document, at) if v.mode != "editorial"]
         return announced[-1:] == [version]
 
-    def _stayed_silent(self, user: str, version: Published, at: datetime) -> bool:
+    def stayed_silent(self, user: str, version: Published, at: datetime) -> bool:
         due = self.deadline(user, version)
         answers = {"accepted", "declined", "objected", "withdrawn"}
         return due is not None and due <= at and not any(s[2] in answers for s in self._said(user, version, due))
@@ -153,3 +149,7 @@ class Ledger:
 
     def arrived(self, notice: int) -> list[Copy]:
         return [copy for copy in self.copies if copy.notice == notice and copy.may_have_arrived]
+
+
+# By strictness: what binds short of a yes. Nothing does where a yes is asked for.
+WAYS = (Ledger.was_told, Ledger.was_told, Ledger.used_on, Ledger.stayed_silent)

@@ -1,0 +1,245 @@
+"""The public pages: every text in every version, what changed, and where people answer."""
+
+from collections.abc import Callable
+from datetime import datetime
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from fastapi import APIRouter, FastAPI, Form, Query, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from sqlmodel import Session
+from starlette.exceptions import HTTPException
+
+from lifecycle import bindings, engagements, links, standing
+from lifecycle.db import Database
+from lifecycle.documents import compare, sections, store
+from lifecycle.errors import AssentError, NotFound
+from lifecycle.models import Body, Document, User, Version
+from lifecycle.settings import Settings, resource
+from lifecycle.states import EngagementKind, Mode
+from lifecycle.web import markup
+
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-cache",
+}
+
+# What the buttons of the answer page say and do; the words pressed are kept with the engagement.
+BUTTONS: dict[Mode, list[tuple[str, EngagementKind, str]]] = {
+    Mode.EXPLICIT: [
+        ("accept", EngagementKind.ACCEPTED, "I accept this version"),
+        ("decline", EngagementKind.DECLINED, "I decline this version"),
+    ],
+    Mode.SILENCE: [("object", EngagementKind.OBJECTED, "I object to this version")],
+}
+
+
+class Pages:
+    """Renders the pages of one installation."""
+
+    def __init__(self, settings: Settings, database: Database, clock: Callable[[], datetime]) -> None:
+        self.settings, self.database, self.clock = settings, database, clock
+        self._jinja = Environment(
+            loader=FileSystemLoader(resource("templates") / "web"), undefined=StrictUndefined, autoescape=True
+        )
+        self._jinja.filters["day"] = self._day
+        self.style = (resource("templates") / "web" / "style.css").read_text("utf-8")
+
+    def show(self, name: str, *, status: int = 200, **values: Any) -> HTMLResponse:
+        page = self._jinja.get_template(f"{name}.html").render(settings=self.settings, **values)
+        return HTMLResponse(page, status, headers=HEADERS)
+
+    def problem(self, status: int, title: str, detail: str) -> HTMLResponse:
+        return self.show("problem", status=status, title=title, detail=detail)
+
+    def _day(self, instant: datetime) -> str:
+        return f"{instant.astimezone(self.settings.zone):%Y-%m-%d %H:%M %Z}"
+
+
+def routes(pages: Pages) -> APIRouter:
+    """All public pages."""
+    router = APIRouter(default_response_class=HTMLResponse, include_in_schema=False)
+    read, write, now = pages.database.read, pages.database.run, pages.clock
+
+    @router.get("/")
+    def index() -> HTMLResponse:
+        return pages.show("index", documents=read(_shelf, now()))
+
+    @router.get("/style.css")
+    def style() -> HTMLResponse:
+        return HTMLResponse(pages.style, media_type="text/css", headers=HEADERS)
+
+    @router.get("/answer/{token}")
+    def ask(token: str) -> HTMLResponse:
+        return pages.show("answer", done="", **read(_question, pages.settings, token, now()))
+
+    @router.post("/answer/{token}")
+    def answer(
+        request: Request, token: str, answer: Annotated[str, Form()], sha256: Annotated[str, Form()] = ""
+    ) -> HTMLResponse:
+        client = request.client.host if request.client else ""
+        agent = request.headers.get("user-agent", "")[:500]
+        done = write(_answer, pages.settings, token, answer, sha256, ip=client, user_agent=agent, now=now())
+        return pages.show("answer", done=done, **read(_question, pages.settings, token, now()))
+
+    @router.get("/{slug}")
+    def current(slug: str, locale: Annotated[str, Query(max_length=35)] = "") -> HTMLResponse:
+        return pages.show("version", **read(_version, slug, None, locale, now()))
+
+    @router.get("/{slug}/history")
+    def past(slug: str) -> HTMLResponse:
+        return pages.show("history", now=now(), **read(_history, slug))
+
+    @router.get("/{slug}/{number}")
+    def version(slug: str, number: int, locale: Annotated[str, Query(max_length=35)] = "") -> HTMLResponse:
+        return pages.show("version", **read(_version, slug, number, locale, now()))
+
+    @router.get("/{slug}/compare/{old}/{new}")
+    def changes(slug: str, old: int, new: int, locale: Annotated[str, Query(max_length=35)] = "") -> HTMLResponse:
+        return pages.show("compare", **read(_compare, slug, old, new, locale))
+
+    return router
+
+
+def explain_errors(site: FastAPI, pages: Pages) -> None:
+    """Errors of the pages in the pages' own look."""
+
+    @site.exception_handler(AssentError)
+    async def refused(request: Request, error: AssentError) -> HTMLResponse:
+        return pages.problem(error.status, error.title, str(error))
+
+    @site.exception_handler(RequestValidationError)
+    async def unreadable(request: Request, error: RequestValidationError) -> HTMLResponse:
+        return pages.problem(404, "Not found", f"There is no page {request.url.path!r}.")
+
+    @site.exception_handler(HTTPException)
+    async def failed(request: Request, error: HTTPException) -> HTMLResponse:
+        detail = f"There is no page {request.url.path!r}." if error.status_code == 404 else str(error.detail)
+        return pages.problem(error.status_code, HTTPStatus(error.status_code).phrase, detail)
+
+    @site.exception_handler(Exception)
+    async def broken(request: Request, error: Exception) -> HTMLResponse:
+        return pages.problem(500, "Something went wrong", "It is on our side and has been logged. Please try again.")
+
+
+# -- what the pages show ---------------------------------------------------------------------------------------------
+
+
+def _shelf(session: Session, now: datetime) -> list[dict[str, Any]]:
+    chains = ((document, store.chain(session, document.id)) for document in store.documents(session))
+    return [
+        {
+            "document": document,
+            "in_force": next(reversed(store.standing_chain(chain, now)), None),
+            "upcoming": store.upcoming(chain, now),
+        }
+        for document, chain in chains
+    ]
+
+
+def _version(session: Session, slug: str, number: int | None, locale: str, now: datetime) -> dict[str, Any]:
+    document = store.document(session, slug)
+    in_force = store.in_force(session, document, at=now)
+    version = in_force if number is None else _published(session, document, number)
+    if version is None:
+        raise NotFound(f"No version of {document.title} is in force yet.")
+    body = store.body(session, version, locale)
+    return {
+        "document": document,
+        "version": version,
+        "in_force": in_force,
+        "state": _state(version, in_force, now),
+        "upcoming": store.upcoming(store.chain(session, document.id), now),
+        "body": body,
+        "bodies": store.bodies(session, version),
+        "sections": [section for section in sections.split(body.text) if section.level],
+        "html": markup.text_html(body.text),
+        "changes": (body.changelog or version.changelog).splitlines(),
+    }
+
+
+def _state(version: Version, in_force: Version | None, now: datetime) -> str:
+    if version.withdrawn_at is not None and version.withdrawn_at <= now:
+        return "withdrawn"
+    if in_force is not None and version.id == in_force.id:
+        return "in force"
+    return "upcoming" if version.effective_at is not None and version.effective_at > now else "superseded"
+
+
+def _published(session: Session, document: Document, number: int) -> Version:
+    """A draft is nobody's business yet, so it is not found."""
+    version = store.version(session, document, number)
+    if version.published_at is None:
+        raise NotFound(f"There is no version {number} of {document.title}.")
+    return version
+
+
+def _history(session: Session, slug: str) -> dict[str, Any]:
+    document = store.document(session, slug)
+    return {"document": document, "versions": store.chain(session, document.id)[::-1]}
+
+
+def _compare(session: Session, slug: str, old: int, new: int, locale: str) -> dict[str, Any]:
+    document = store.document(session, slug)
+    versions = [_published(session, document, number) for number in (old, new)]
+    before, after = (store.body(session, version, locale) for version in versions)
+    changes = compare.compare(before.text, after.text)
+    return {
+        "document": document,
+        "old": versions[0],
+        "new": versions[1],
+        "changed": [(c, markup.change_html(c)) for c in changes if c.kind is not compare.ChangeKind.KEPT],
+        "kept": sum(change.kind is compare.ChangeKind.KEPT for change in changes),
+        "other_languages": before.locale != after.locale,
+    }
+
+
+# -- answering -------------------------------------------------------------------------------------------------------
+
+
+def _who(session: Session, settings: Settings, token: str) -> tuple[User, Version, Body]:
+    user_id, version_id = links.read_answer_token(settings, token)
+    user, version = session.get(User, user_id), session.get(Version, version_id)
+    if user is None or version is None:
+        raise NotFound("What this link is about is no longer here.")
+    return user, version, store.body(session, version, user.locale)
+
+
+def _question(session: Session, settings: Settings, token: str, now: datetime) -> dict[str, Any]:
+    """What the page asks. Looking changes nothing: mail scanners open links too."""
+    user, version, body = _who(session, settings, token)
+    document = session.get_one(Document, version.document_id)
+    told = engagements.notified(session, user, version)
+    due = bindings.deadline(version, told.at, settings.zone) if told else None
+    stands = standing.standing(session, user, zone=settings.zone, now=now)
+    return {
+        "token": token,
+        "user": user,
+        "document": document,
+        "version": version,
+        "body": body,
+        "changes": (body.changelog or version.changelog).splitlines(),
+        "due": due,
+        "last": engagements.last_answer(session, user, version),
+        "stands": next(item for item in stands.documents if item.slug == document.slug),
+        "buttons": [] if version.withdrawn_at else BUTTONS.get(version.mode or Mode.NOTICE, []),
+    }
+
+
+def _answer(
+    session: Session, settings: Settings, token: str, choice: str, sha256: str, *,
+    ip: str, user_agent: str, now: datetime,
+) -> str:  # fmt: skip
+    user, version, _ = _who(session, settings, token)
+    offered = {name: (kind, words) for name, kind, words in BUTTONS.get(version.mode or Mode.NOTICE, [])}
+    if choice not in offered:
+        raise NotFound(f"{choice!r} is not an answer to this version. Open the link again and press a button.")
+    kind, words = offered[choice]
+    engagements.engage(session, user, version, kind, sha256=sha256, wording=words, channel="web", ip=ip,
+                       user_agent=user_agent, zone=settings.zone, now=now)  # fmt: skip
+    return kind.value

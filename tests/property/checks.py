@@ -1,0 +1,185 @@
+"""The invariants: what the code says against what the ledger lets it say."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sqlmodel import Session, select
+
+from lifecycle import engagements
+from lifecycle.documents import store
+from lifecycle.models import User
+from lifecycle.standing import Standing
+from lifecycle.states import Decision
+from tests.property.ledger import Ledger, counted
+from tests.property.world import World
+
+__all__ = ["TAMPERING", "Memory", "select"]
+
+TAMPERING = [
+    "UPDATE bodies SET text = CAST('other words' AS BLOB) WHERE version_id = :version",
+    "UPDATE bodies SET sha256 = 'other' WHERE version_id = :version",
+    "DELETE FROM bodies WHERE version_id = :version",
+    "UPDATE versions SET effective_at = '2020-01-01 00:00:00.000000' WHERE id = :version",
+    "UPDATE versions SET published_at = NULL WHERE id = :version",
+    "UPDATE versions SET mode = 'editorial', deadline_days = 77 WHERE id = :version",
+    "INSERT OR REPLACE INTO bodies (id, version_id, locale, title, text, sha256, created_at) "
+    "SELECT id, version_id, locale, 'Other title', text, sha256, created_at FROM bodies WHERE version_id = :version",
+]
+
+# DESIGN section 5, and what a late proof or staff may do.
+NEXT = {
+    "owed": {"sending", "cancelled", "failed"},
+    "sending": {"sent", "deferred", "unknown", "failed"},
+    "deferred": {"sending", "sent", "cancelled", "failed"},
+    "unknown": {"sending", "sent", "cancelled"},
+    "failed": {"sent"},
+    "skipped": set[str](),
+    "sent": set[str](),
+    "cancelled": set[str](),
+}
+AFTER_STAFF = {"owed", "cancelled", "unknown", "failed", "skipped"}
+
+
+@dataclass
+class Memory:
+    """What was seen before, to see that it stays."""
+
+    hashes: dict[int, str] = field(default_factory=dict)
+    statuses: dict[int, str] = field(default_factory=dict)
+    message_ids: dict[int, str] = field(default_factory=dict)
+    settled_by_staff: dict[int, int] = field(default_factory=dict)
+    settled_before: dict[int, int] = field(default_factory=dict)
+    ended_when_planned: set[str] = field(default_factory=set)
+    in_force: dict[tuple[str, datetime], int | None] = field(default_factory=dict)
+
+    def same_message_id(self, notice: int, message_id: str) -> None:
+        assert message_id, "every mail has one"
+        assert self.message_ids.setdefault(notice, message_id) == message_id
+
+
+def published_texts_are_unchanged(world: World, ledger: Ledger, memory: Memory) -> None:
+    """Rule 1."""
+    bodies = world.rows("SELECT b.id, b.version_id, b.text, b.sha256, v.published_at FROM bodies b "
+                        "JOIN versions v ON v.id = b.version_id WHERE v.published_at IS NOT NULL")  # fmt: skip
+    digests = {row["id"]: hashlib.sha256(bytes(row["text"])).hexdigest() for row in bodies}
+    assert all(digests[row["id"]] == row["sha256"] for row in bodies)
+    assert {row["version_id"] for row in bodies} == {version.id for version in ledger.versions}
+    assert memory.hashes.items() <= digests.items()
+    memory.hashes = digests
+
+
+def in_force_is_derived(session: Session, ledger: Ledger, slug: str, memory: Memory, now: datetime) -> None:
+    """Rule 2: at any instant, by the recorded instants alone; and what was in force once, was so for ever."""
+    document = store.document(session, slug)
+    for at in (now, now - timedelta(days=2), now + timedelta(days=20), now + timedelta(seconds=1)):
+        found = store.in_force(session, document, at=at)
+        meant = ledger.standing(slug, at)
+        assert (found.id if found else None) == (meant[-1].id if meant else None)
+    memory.in_force[slug, now] = ledger.standing(slug, now)[-1].id if ledger.standing(slug, now) else None
+    for (about, at), was in list(memory.in_force.items())[-12::4]:
+        then = store.in_force(session, store.document(session, about), at=at)
+        if at < now:
+            assert (then.id if then else None) == was
+
+
+def binding_is_justified(session: Session, user: User, ledger: Ledger, memory: Memory, now: datetime) -> None:
+    """Rule 3: nothing binds that the record does not show, and what it surely shows does bind."""
+    for slug in ("terms", "privacy"):
+        document = store.document(session, slug)
+        for at in (now, now - timedelta(days=4), now + timedelta(days=45)):
+            found = engagements.bound(session, user, document, at=at)
+            may = [version.id for version in ledger.bindable(user.external_id, slug, at)]
+            must = [version.id for version in ledger.bindable(user.external_id, slug, at, surely=True)]
+            chain = [version.id for version in ledger.standing(slug, at)]
+            if found is not None:
+                assert found.version.id in may, "bound by nothing on record"
+                assert found.proof.user_id == user.id
+                assert found.proof.at <= found.since <= at
+                then = engagements.bound(session, user, document, at=found.since)
+                assert then is not None
+                assert then.version.id == found.version.id
+                before = engagements.bound(session, user, document, at=found.since - timedelta(microseconds=1))
+                assert before is None or before.version.id != found.version.id
+            if must:
+                assert found is not None
+                assert chain.index(found.version.id) >= chain.index(must[-1]), "an acceptance or a notice was lost"
+
+
+def blocks_are_justified(found: Standing, ledger: Ledger, now: datetime) -> None:
+    """Rule 4: nobody is blocked who was not told, or before both deadlines have passed."""
+    ended = ledger.in_effect(found.user, now)
+    assert (found.termination is not None and found.termination.in_effect) == ended
+    for item in found.documents:
+        versions = ledger.standing(item.slug, now)
+        bound = ledger.bindable(found.user, item.slug, now, surely=True)
+        asked = [version for version in versions if version.mode == "explicit"]
+        due = ledger.deadline(found.user, asked[-1]) if asked else None
+        if item.decision is Decision.BLOCK:
+            assert due is not None, "blocked without a proven notice"
+            assert due <= now, "blocked before the deadline"
+            assert asked[-1] not in ledger.bindable(found.user, item.slug, now)
+        elif due is not None and counted(due, 1) <= now:
+            assert any(versions.index(version) >= versions.index(asked[-1]) for version in bound), "let off"
+        if item.due_by is not None:
+            told = [at for (name, _), at in ledger.told.items() if name == found.user]
+            assert told, "a deadline runs without a proven notice"
+    blocked = ended or any(item.decision is Decision.BLOCK for item in found.documents)
+    assert (found.decision is Decision.BLOCK) == blocked
+
+
+def terminations_wait_for_their_proof(world: World, ledger: Ledger, now: datetime) -> None:
+    """Rule 5: effect only after proof and period, or an override with its reason; what waits is looked after."""
+    for row in world.rows("SELECT * FROM terminations"):
+        ended = ledger.ended[row["id"]]
+        since = ended.since()
+        if row["took_effect_at"]:
+            assert since is not None
+            assert since <= now
+        if row["initiated_by"] != "user" and row["takes_effect_at"] and ended.proven is None:
+            assert row["overridden_at"]
+            assert row["override_reason"]
+        if since is None and ended.undone is None:
+            assert _is_looked_after(world, row["id"]), "a termination waits and nobody knows"
+
+
+def _is_looked_after(world: World, termination: int) -> bool:
+    pending = world.rows("SELECT 1 FROM notices WHERE termination_id = :id AND purpose = 'termination_notice' "
+                         "AND status IN ('owed', 'sending', 'deferred', 'unknown')", id=termination)  # fmt: skip
+    told = world.rows("SELECT 1 FROM requests WHERE source = 'assent' AND subject LIKE :about",
+                      about=f"The notice of termination {termination} %")  # fmt: skip
+    return bool(pending or told)
+
+
+def notices_are_kept_and_bounded(world: World, ledger: Ledger, memory: Memory) -> None:
+    """Rules 6 and 7: one of a kind, never lost, one legal status, never more than two copies."""
+    rows = world.rows("SELECT * FROM notices")
+    kinds = [(r["purpose"], r["version_id"], r["termination_id"], r["user_id"], r["channel"])
+             for r in rows if r["purpose"] != "acceptance_reminder"]  # fmt: skip
+    assert len(kinds) == len(set(kinds)), "owed twice"
+    now_statuses = {row["id"]: row["status"] for row in rows}
+    assert memory.statuses.keys() <= now_statuses.keys(), "a notice was lost"
+    for notice, status in now_statuses.items():
+        _legal(memory, notice, status)
+        arrived = ledger.arrived(notice)
+        assert len(arrived) <= 2 + memory.settled_by_staff.get(notice, 0), "a flood"
+        if any(copy.fate == "on its way" for copy in arrived):
+            assert status != "owed" or notice in memory.settled_by_staff
+    memory.statuses, memory.settled_before = now_statuses, dict(memory.settled_by_staff)
+    _everyone_passed_is_owed(world, memory)
+
+
+def _legal(memory: Memory, notice: int, status: str) -> None:
+    before = memory.statuses.get(notice, status)
+    settled = memory.settled_by_staff.get(notice) != memory.settled_before.get(notice)
+    legal = AFTER_STAFF if settled else NEXT[before] | {before}
+    assert status in legal, f"{before} cannot become {status}"
+
+
+def _everyone_passed_is_owed(world: World, memory: Memory) -> None:
+    missing = world.rows("SELECT u.external_id FROM campaigns c JOIN users u ON u.id <= c.cursor WHERE NOT EXISTS ("
+                         "SELECT 1 FROM notices n WHERE n.user_id = u.id AND n.version_id = c.version_id "
+                         "AND n.purpose = 'version_published')")  # fmt: skip
+    assert {row["external_id"] for row in missing} <= memory.ended_when_planned, "passed over without a notice"

@@ -1,0 +1,56 @@
+"""A database of its own for each example, fast, and what of it the invariants look at."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import event, text
+
+from lifecycle.db import Database
+from lifecycle.settings import load_settings
+
+TABLES = ("versions", "bodies", "engagements", "notices", "attempts", "campaigns", "terminations", "grounds",
+          "requests", "events", "users")  # fmt: skip
+START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+
+
+@cache
+def _template() -> Path:
+    """A database at this release's schema, made once and copied."""
+    path = Path(tempfile.mkdtemp(prefix="assent-rules-")) / "template.sqlite3"
+    database = Database(f"sqlite:///{path}")
+    database.upgrade()
+    database.close()
+    return path
+
+
+class World:
+    """Settings and database of a small operator in Berlin."""
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="assent-rules-"))
+        shutil.copy(_template(), self.folder / "assent.sqlite3")
+        self.settings = load_settings(
+            data_dir=self.folder, operator="Acme", mail_from="Acme Legal <legal@acme.example>", secret_key="test-key",
+            time_zone="Europe/Berlin", lease_seconds=120.0, inactivity_days=60, inactivity_notice_days=14,
+        )  # fmt: skip
+        self.database = Database(f"sqlite:///{self.folder / 'assent.sqlite3'}")
+        # Power loss is not what these tests are about, and waiting for the disk would halve the examples.
+        event.listen(self.database.engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=OFF"))
+
+    def rows(self, sql: str, **values: Any) -> list[Any]:
+        with self.database.engine.connect() as connection:
+            return list(connection.execute(text(sql), values).mappings())
+
+    def dump(self, *tables: str) -> dict[str, list[Any]]:
+        """Every row of the tables, as stored."""
+        return {table: self.rows(f"SELECT * FROM {table} ORDER BY 1") for table in tables or TABLES}
+
+    def close(self) -> None:
+        self.database.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
