@@ -24,7 +24,14 @@ def record(session: Session, actor: str, verb: str, thing: str, thing_id: int, *
 def canonical(actor: str, verb: str, thing: str, thing_id: int, *, at: datetime, facts: dict[str, Any]) -> str:
     """The one byte form of an entry: JSON canonicalised by RFC 8785."""
     plain = {name: value.isoformat() if isinstance(value, datetime) else value for name, value in facts.items()}
-    entry: dict[str, Any] = {"actor": actor, "verb": verb, "thing": thing, "id": thing_id, "at": at.isoformat(), "facts": plain}
+    entry: dict[str, Any] = {
+        "actor": actor,
+        "verb": verb,
+        "thing": thing,
+        "id": thing_id,
+        "at": at.isoformat(),
+        "facts": plain,
+    }
     return rfc8785.dumps(entry).decode()
 
 

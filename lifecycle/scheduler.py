@@ -33,7 +33,9 @@ class Clockwork:
     def start(self) -> None:
         """Begin; what fell due while nothing ran is done at once."""
         now = utc_now()
-        self._scheduler.add_job(self.wake, "interval", seconds=self._settings.poll_seconds, next_run_time=now, id="poll")
+        self._scheduler.add_job(
+            self.wake, "interval", seconds=self._settings.poll_seconds, next_run_time=now, id="poll"
+        )
         self._scheduler.add_job(
             self.sweep, "interval", seconds=jobs.SWEEP_EVERY.total_seconds(), next_run_time=now, id="sweep"
         )  # fmt: skip

@@ -75,9 +75,7 @@ class Settings(BaseSettings):
     @classmethod
     def _listed(cls, value: Any) -> Any:
         """In the environment a list is written with commas: `7,1`."""
-        return (
-            [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
-        )
+        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
     @field_validator("time_zone")
     @classmethod
@@ -105,9 +103,7 @@ class Settings(BaseSettings):
         try:
             url = make_url(value)
         except ArgumentError:
-            raise ValueError(
-                "is not a database URL, such as 'sqlite:////var/lib/assent/assent.sqlite3'"
-            ) from None
+            raise ValueError("is not a database URL, such as 'sqlite:////var/lib/assent/assent.sqlite3'") from None
         if url.get_backend_name() not in {"sqlite", "postgresql"}:
             raise ValueError("must start with 'sqlite://' or 'postgresql://'")
         driver = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg"}[url.get_backend_name()]

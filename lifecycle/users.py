@@ -73,7 +73,9 @@ def check_email(address: str) -> str:
 
 def _checked(external_id: str, facts: Mapping[str, Any]) -> dict[str, Any]:
     if not external_id.isprintable() or external_id != external_id.strip() or not 0 < len(external_id) <= 200:
-        raise InvalidInput(f"External id {external_id!r} must have 1 to 200 characters, all printable, and no blanks around it.")
+        raise InvalidInput(
+            f"External id {external_id!r} must have 1 to 200 characters, all printable, and no blanks around it."
+        )
     if unknown := sorted(set(facts) - set(FIELDS)):
         raise InvalidInput(f"Unknown field {unknown[0]!r} for a user. Known: {', '.join(FIELDS)}.")
     return {name: CHECKS[name](value) for name, value in facts.items() if value is not None}
@@ -112,4 +114,6 @@ CHECKS: dict[str, Any] = {
 def _require_free_discord(session: Session, discord_id: str | None, external_id: str) -> None:
     owner = by_discord(session, discord_id) if discord_id else None
     if owner is not None and owner.external_id != external_id:
-        raise Conflict(f"Discord id {discord_id} is linked to user {owner.external_id!r} already; unlink it there first.")
+        raise Conflict(
+            f"Discord id {discord_id} is linked to user {owner.external_id!r} already; unlink it there first."
+        )

@@ -1,8 +1,8 @@
 """What the tests share: real databases, a real SMTP server, one instant to stand at."""
 
 import os
-import tempfile
 import socket
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime

@@ -19,7 +19,11 @@ def test_the_environment_wins_over_the_file(monkeypatch: pytest.MonkeyPatch, tmp
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("TIME_ZONE", "Mars/Base", "is not a time zone of the IANA database, such as 'Europe/Berlin' (found 'Mars/Base')"),
+        (
+            "TIME_ZONE",
+            "Mars/Base",
+            "is not a time zone of the IANA database, such as 'Europe/Berlin' (found 'Mars/Base')",
+        ),
         ("DATABASE_URL", "mysql://u:secret@h/x", "must start with 'sqlite://' or 'postgresql://'"),
         ("DATABASE_URL", "nonsense", "is not a database URL"),
         ("SMTP_URL", "http://mail", "must start with smtp://"),
@@ -33,9 +37,7 @@ def test_the_environment_wins_over_the_file(monkeypatch: pytest.MonkeyPatch, tmp
         ("REMINDER_DAYS", "7,soon", "valid integer"),
     ],
 )
-def test_a_wrong_value_names_its_variable(
-    monkeypatch: pytest.MonkeyPatch, name: str, value: str, message: str
-) -> None:
+def test_a_wrong_value_names_its_variable(monkeypatch: pytest.MonkeyPatch, name: str, value: str, message: str) -> None:
     monkeypatch.setenv(f"ASSENT_{name}", value)
     with pytest.raises(ConfigurationError) as refused:
         load_settings()

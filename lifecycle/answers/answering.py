@@ -106,8 +106,6 @@ def _quote(
     section = _read(body.sha256, body.text, body.locale).sections[hit.passage.section]
     if hit.passage.text not in body.text[section.start : section.end]:
         return None
-    url = links.version_url(
-        settings, document.slug, version.number, locale=body.locale, anchor=section.anchor
-    )
+    url = links.version_url(settings, document.slug, version.number, locale=body.locale, anchor=section.anchor)
     return Quote(hit.passage.text, body.title, document.slug, version.number, section.number, section.title,
                  section.anchor, url, round(hit.score, 3))  # fmt: skip

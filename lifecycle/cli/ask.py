@@ -12,8 +12,8 @@ from lifecycle.answers import answering
 from lifecycle.cli.desk import Desk, open_desk
 from lifecycle.cli.document import NO_DOCUMENTS
 from lifecycle.cli.output import JsonFlag, print_json, print_line, print_note
-from lifecycle.cli.shapes import Shape
 from lifecycle.documents import store
+from lifecycle.shapes import Shape
 
 app = typer.Typer(rich_markup_mode=None)
 

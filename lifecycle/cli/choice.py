@@ -11,8 +11,8 @@ from sqlmodel import Session, col, select
 from lifecycle import choices, users
 from lifecycle.cli.desk import Desk, open_desk
 from lifecycle.cli.output import JsonFlag, print_json, print_line, print_table
-from lifecycle.cli.shapes import Shape
 from lifecycle.models import Choice
+from lifecycle.shapes import Shape
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 

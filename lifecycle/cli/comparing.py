@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from rich.text import Text
 
 from lifecycle.cli import output
-from lifecycle.cli.shapes import Shape
 from lifecycle.documents.compare import Change, ChangeKind, Edit, EditKind
 from lifecycle.documents.sections import Section
+from lifecycle.shapes import Shape
 
 AROUND = 80  # characters of unchanged text shown on either side of a change
 STYLES = {EditKind.KEPT: "dim", EditKind.REMOVED: "red strike", EditKind.ADDED: "green underline"}

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from sqlmodel import Session
 
-from lifecycle.cli import shapes
+from lifecycle import shapes
 from lifecycle.cli.comparing import changes_shape, print_changes
 from lifecycle.cli.desk import INSTANT_HELP, Desk, open_desk
 from lifecycle.cli.output import JsonFlag, print_facts, print_json, print_line, print_table

@@ -8,8 +8,7 @@ from typing import Annotated
 import typer
 from sqlmodel import Session
 
-from lifecycle import engagements, users
-from lifecycle.cli import shapes
+from lifecycle import engagements, shapes, users
 from lifecycle.cli.desk import INSTANT_HELP, Desk, open_desk
 from lifecycle.cli.output import JsonFlag, print_json, print_line
 from lifecycle.documents import store

@@ -9,8 +9,7 @@ from typing import Annotated
 import typer
 from sqlmodel import Session
 
-from lifecycle import users
-from lifecycle.cli import shapes
+from lifecycle import shapes, users
 from lifecycle.cli.desk import Desk, open_desk
 from lifecycle.cli.output import JsonFlag, print_facts, print_json, print_line, print_table
 from lifecycle.errors import NotFound

@@ -7,8 +7,7 @@ from typing import Annotated
 import typer
 from sqlmodel import Session
 
-from lifecycle import requests
-from lifecycle.cli import shapes
+from lifecycle import requests, shapes
 from lifecycle.cli.desk import Desk, open_desk
 from lifecycle.cli.output import JsonFlag, print_facts, print_json, print_line, print_table, spoken
 

@@ -8,8 +8,7 @@ from typing import Annotated
 import typer
 from sqlmodel import Session
 
-from lifecycle import terminations, users
-from lifecycle.cli import shapes
+from lifecycle import shapes, terminations, users
 from lifecycle.cli.desk import INSTANT_HELP, Desk, open_desk
 from lifecycle.cli.output import JsonFlag, YesFlag, confirm, print_json, print_line, print_note, spoken
 from lifecycle.models import Termination

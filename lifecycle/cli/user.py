@@ -9,9 +9,8 @@ import typer
 from sqlmodel import Session, col, select
 
 from lifecycle import activity as activities
-from lifecycle import engagements, users
+from lifecycle import engagements, shapes, users
 from lifecycle import standing as standings
-from lifecycle.cli import shapes
 from lifecycle.cli.desk import INSTANT_HELP, Desk, open_desk
 from lifecycle.cli.output import (
     JsonFlag,

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from sqlmodel import Session, select
 
-from lifecycle.cli import shapes
+from lifecycle import shapes
 from lifecycle.cli.desk import INSTANT_HELP, Desk, open_desk, read_file
 from lifecycle.cli.output import (
     JsonFlag,

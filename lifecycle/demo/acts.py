@@ -26,9 +26,7 @@ HERE = Path(__file__).parent
 
 async def texts_become_versions(stage: Stage) -> None:
     report = importing.import_path(stage.app.database, HERE / "texts", zone=stage.zone, now=stage.now())
-    stage.say(
-        f"{len(report.added)} files in English and German became versions; a second import adds nothing."
-    )
+    stage.say(f"{len(report.added)} files in English and German became versions; a second import adds nothing.")
     table = Table("Document", "In force", "Draft", "SHA-256 of the English text", box=None)
     for row in await stage.do(_shelf(stage.now())):
         table.add_row(*row)
@@ -39,9 +37,7 @@ async def people_come_over(stage: Stage) -> None:
     report = user_files.import_users(
         stage.app.database, HERE / "people.ndjson", zone=stage.zone, now=stage.now()
     )  # fmt: skip
-    stage.say(
-        f"{report.added} people came over from an older system, each with the versions that bound them there."
-    )
+    stage.say(f"{report.added} people came over from an older system, each with the versions that bound them there.")
     stage.say(f"So {await stage.bound('anna', 'privacy-policy')}: labelled as taken over, not as accepted.")
 
 
@@ -112,13 +108,9 @@ async def an_account_is_terminated(stage: Stage) -> None:
     await stage.until_notice("mallory", Purpose.TERMINATION_EFFECTIVE, ended.id)
     after = await stage.standing("mallory")
     stage.say(f"Now it is in effect: [bold]{after.decision}[/]. {after.why}")
-    surviving = await stage.do(
-        lambda s: terminations.surviving(s, users.user(s, "mallory"), at=ended.decided_at)
-    )
+    surviving = await stage.do(lambda s: terminations.surviving(s, users.user(s, "mallory"), at=ended.decided_at))
     stage.say(
-        "What survives: "
-        + "; ".join(f"{c.slug} {c.version}, section {c.number} {c.title}" for c in surviving)
-        + "."
+        "What survives: " + "; ".join(f"{c.slug} {c.version}, section {c.number} {c.title}" for c in surviving) + "."
     )
 
 
@@ -157,20 +149,14 @@ async def an_appeal_succeeds(stage: Stage) -> None:
 
     def grant(session: Session) -> None:
         found = requests.request(session, number)
-        requests.answer(
-            session, found, "We looked again and believe you. Your access is back.", now=stage.now()
-        )
+        requests.answer(session, found, "We looked again and believe you. Your access is back.", now=stage.now())
         requests.close(session, found, now=stage.now())
         reason = "Your appeal was right: the key was stolen."
-        terminations.reinstate(
-            session, terminations.termination(session, ended), reason=reason, now=stage.now()
-        )
+        terminations.reinstate(session, terminations.termination(session, ended), reason=reason, now=stage.now())
 
     await stage.do(grant)
     mail = await stage.until_notice("mallory", Purpose.REINSTATED, ended)
-    stage.say(
-        f"Mallory appealed (request {number}), staff answered and reinstated her: [italic]{mail.subject}[/]."
-    )
+    stage.say(f"Mallory appealed (request {number}), staff answered and reinstated her: [italic]{mail.subject}[/].")
     stage.say(f"Her standing: [bold]{(await stage.standing('mallory')).decision}[/].")
 
 
@@ -295,9 +281,7 @@ def _ask(stage: Stage, question: str, locale: str) -> Callable[[Session], answer
 
 
 def _kept_messages(session: Session) -> list[bytes]:
-    sent = select(Notice.message).where(
-        col(Notice.status) == NoticeStatus.SENT, Notice.channel == Channel.EMAIL
-    )
+    sent = select(Notice.message).where(col(Notice.status) == NoticeStatus.SENT, Notice.channel == Channel.EMAIL)
     return sorted(message for message in session.exec(sent) if message is not None)
 
 

@@ -79,9 +79,7 @@ def page(mailbox: Mailbox) -> FastAPI:
             f"<tr><td>{mail.at:%H:%M:%S}<td>{escape(mail.to)}<td><a href='/mail/{number}'>{escape(mail.subject)}</a>"
             for number, mail in reversed(list(enumerate(mailbox.mails, start=1)))
         )
-        table = (
-            f"<table><tr><th>Arrived (UTC)<th>To<th>Subject{rows}</table>" if rows else "<p>No mail yet.</p>"
-        )
+        table = f"<table><tr><th>Arrived (UTC)<th>To<th>Subject{rows}</table>" if rows else "<p>No mail yet.</p>"
         return _html(f"Mailbox: {len(mailbox.mails)} mails", table)
 
     @app.get("/mail/{number}", response_class=HTMLResponse)
@@ -114,9 +112,7 @@ def _mail(mailbox: Mailbox, number: int) -> Mail:
 
 
 def _html(title: str, content: str) -> HTMLResponse:
-    head = (
-        "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
-    )
+    head = "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
     return HTMLResponse(
         f"{head}<title>{escape(title)}</title><style>{STYLE}</style><main><h1>{escape(title)}</h1>{content}</main>",
         headers=POLICY,

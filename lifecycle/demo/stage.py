@@ -58,9 +58,7 @@ class Stage:
     async def mail(self, name: str, about: str) -> Mail:
         """The first mail to a user whose subject holds `about`, once it has arrived."""
         address = f"{name}@users.example"
-        await self.until(
-            f"a mail to {address} about {about!r}", lambda: bool(self.mailbox.to(address, about))
-        )
+        await self.until(f"a mail to {address} about {about!r}", lambda: bool(self.mailbox.to(address, about)))
         return self.mailbox.to(address, about)[0]
 
     async def all_sent(self) -> None:
@@ -77,9 +75,7 @@ class Stage:
         """The mail of a notice, once the relay has it."""
 
         def sent(session: Session) -> Notice | None:
-            found = outbox.notices(
-                session, status=NoticeStatus.SENT, purpose=purpose, user=users.user(session, name)
-            )
+            found = outbox.notices(session, status=NoticeStatus.SENT, purpose=purpose, user=users.user(session, name))
             return next((notice for notice in found if notice.termination_id == termination_id), None)
 
         async def arrived() -> bool:
@@ -91,9 +87,7 @@ class Stage:
         return next(mail for mail in self.mailbox.mails if mail.message["Message-ID"] == notice.message_id)
 
     async def standing(self, name: str) -> standing.Standing:
-        return await self.do(
-            lambda s: standing.standing(s, users.user(s, name), zone=self.zone, now=self.now())
-        )
+        return await self.do(lambda s: standing.standing(s, users.user(s, name), zone=self.zone, now=self.now()))
 
     async def bound(self, name: str, slug: str) -> str:
         """In words: which version binds, by what."""

@@ -51,9 +51,7 @@ async def _perform(folder: Path, console: Console, *, once: bool) -> None:
         )
         try:
             async with running(app, web=True, worker=True, port=web), serving(page(mailbox), port=post):
-                console.print(
-                    Panel(f"Texts  http://127.0.0.1:{web}\nMail   http://127.0.0.1:{post}", title="Assent")
-                )
+                console.print(Panel(f"Texts  http://127.0.0.1:{web}\nMail   http://127.0.0.1:{post}", title="Assent"))
                 await _play(Stage(app, mailbox, console))
                 if not once:
                     await _stay_up(console)

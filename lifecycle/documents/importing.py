@@ -23,7 +23,9 @@ from lifecycle.errors import AssentError, Conflict, InvalidInput
 from lifecycle.models import Body, Document, Version
 from lifecycle.states import DocumentKind, Mode, parse_choice, require_aware
 
-NAME = re.compile(r"(?:(?P<date>\d{4}-\d{2}-\d{2})|(?P<number>\d{1,9})|(?P<slug>.+?))(?:\.(?P<locale>[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*))?\Z")
+NAME = re.compile(
+    r"(?:(?P<date>\d{4}-\d{2}-\d{2})|(?P<number>\d{1,9})|(?P<slug>.+?))(?:\.(?P<locale>[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*))?\Z"
+)
 FRONT = re.compile(r"\A---[ \t]*\r?\n(.*?)^---[ \t]*(?:\r?\n|\Z)", re.DOTALL | re.MULTILINE)
 KEYS = {"document", "title", "kind", "version", "locale", "published", "effective", "mode", "changelog", "survives"}
 OURS = KEYS - {"title", "kind", "locale", "changelog"}  # one of these shows that the front matter is meant for us
@@ -202,13 +204,17 @@ def _is_ours(keys: set[Any]) -> bool:
     return bool(keys & OURS) or (keys <= KEYS and len(keys) > 1)
 
 
-def _source(front: Mapping[str, Any], text: str, name: str, *, locale: str, zone: ZoneInfo, now: datetime) -> SourceFile:
+def _source(
+    front: Mapping[str, Any], text: str, name: str, *, locale: str, zone: ZoneInfo, now: datetime
+) -> SourceFile:
     path = Path(name)
     parts = _name_parts(path.stem)
     slug = str(front.get("document") or slugify("-".join([*path.parent.parts, parts.get("slug") or ""])))
     published = _instant(front.get("published") or parts.get("date"), zone, "published")
     if published is not None and published > now:
-        raise InvalidInput(f"published {published.date()} lies in the future; leave it out and publish the draft in time.")
+        raise InvalidInput(
+            f"published {published.date()} lies in the future; leave it out and publish the draft in time."
+        )
     changelog = front.get("changelog") or []
     return SourceFile(
         name=name,

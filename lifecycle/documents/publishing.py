@@ -142,7 +142,9 @@ def _check(
     effective_at = publication.effective_at or earliest
     for name, instant in (("effective_at", effective_at), ("notify_at", publication.notify_at or now)):
         if instant < now:
-            raise InvalidInput(f"{name} {instant.isoformat()} lies in the past (now {now.isoformat()}). Choose a later one.")
+            raise InvalidInput(
+                f"{name} {instant.isoformat()} lies in the past (now {now.isoformat()}). Choose a later one."
+            )
     if effective_at < earliest:
         raise RuleRefused(
             f"effective_at {effective_at.isoformat()} leaves less than the notice period of "

@@ -217,7 +217,9 @@ def body(session: Session, version: Version, *locales: str) -> Body:
 
 
 def section_rows(session: Session, body: Body) -> list[SectionRow]:
-    return list(session.exec(select(SectionRow).where(SectionRow.body_id == body.id).order_by(col(SectionRow.position))))
+    return list(
+        session.exec(select(SectionRow).where(SectionRow.body_id == body.id).order_by(col(SectionRow.position)))
+    )
 
 
 def _of(document: Document) -> bool:

@@ -84,7 +84,9 @@ def _version(session: Session, notice: Notice, who: Reader, now: datetime) -> di
     token = links.answer_token(who.settings, _user(who).id, version.id)
     effective_at, published_at = _known(version.effective_at), _known(version.published_at)
     before = [v for v in store.standing_chain(store.chain(session, document.id), published_at) if v.id != version.id]
-    compare = f"{who.settings.base_url}/{document.slug}/compare/{before[-1].number}/{version.number}" if before else None
+    compare = (
+        f"{who.settings.base_url}/{document.slug}/compare/{before[-1].number}/{version.number}" if before else None
+    )
     return {
         "document": body.title,
         "number": version.number,

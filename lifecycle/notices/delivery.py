@@ -153,10 +153,10 @@ def _conclude(session: Session, notice: Notice, outcome: Outcome, settings: Sett
             _move(session, notice, NoticeStatus.SENT, now=now)
             _after_sent(session, notice, settings, sent_at=outcome.at, now=now)
         case AttemptOutcome.DEFERRED if reply.code is None or notice.attempts < MAX_ATTEMPTS:
-            notice.due_at = next_try(now, notice.attempts, random.random())  # noqa: S311  (jitter, not a secret)
+            notice.due_at = next_try(now, notice.attempts, random.random())
             _move(session, notice, NoticeStatus.DEFERRED, reason=reply.text, now=now)
         case AttemptOutcome.UNKNOWN:
-            doubt(session, notice, due_at=next_try(now, 1, random.random()), now=now)  # noqa: S311
+            doubt(session, notice, due_at=next_try(now, 1, random.random()), now=now)
         case _:
             _move(session, notice, NoticeStatus.FAILED, reason=reply.text, now=now)
             _after_failure(session, notice, now=now)
@@ -180,7 +180,9 @@ def recover(session: Session, *, now: datetime, channel: Channel = Channel.EMAIL
     )
     found = session.exec(stale.with_for_update(skip_locked=True)).all()
     for notice in found:
-        _finish_attempt(session, notice, notice.attempts, Reply(AttemptOutcome.UNKNOWN, None, "the worker died"), at=now)
+        _finish_attempt(
+            session, notice, notice.attempts, Reply(AttemptOutcome.UNKNOWN, None, "the worker died"), at=now
+        )
         doubt(session, notice, due_at=now, now=now)
     return len(found)
 

@@ -151,7 +151,9 @@ def resolve(session: Session, notice: Notice, outcome: str, *, actor: str = "sta
     Raises Conflict for any other status. A retry keeps the Message-ID, so a copy that did arrive is recognisable.
     """
     if notice.status not in {NoticeStatus.UNKNOWN, NoticeStatus.FAILED, NoticeStatus.SKIPPED}:
-        raise Conflict(f"Notice {notice.id} is {notice.status.value}; only unknown, failed or skipped ones are settled.")
+        raise Conflict(
+            f"Notice {notice.id} is {notice.status.value}; only unknown, failed or skipped ones are settled."
+        )
     if outcome == "retry":
         move(notice, NoticeStatus.OWED)
         notice.due_at, notice.reason = now, ""

@@ -111,9 +111,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_terminations")),
         sqlite_strict=True,
     )
-    op.create_index(
-        op.f("ix_terminations_takes_effect_at"), "terminations", ["takes_effect_at"], unique=False
-    )
+    op.create_index(op.f("ix_terminations_takes_effect_at"), "terminations", ["takes_effect_at"], unique=False)
     op.create_index(op.f("ix_terminations_user_id"), "terminations", ["user_id"], unique=False)
     op.create_index(
         "uq_terminations_open",
@@ -213,9 +211,7 @@ def upgrade() -> None:
         sa.Column("message_id", sa.String(), nullable=False),
         sa.Column("message", sa.LargeBinary(), nullable=True),
         sa.ForeignKeyConstraint(["reply_id"], ["replies.id"], name=op.f("fk_notices_reply_id")),
-        sa.ForeignKeyConstraint(
-            ["termination_id"], ["terminations.id"], name=op.f("fk_notices_termination_id")
-        ),
+        sa.ForeignKeyConstraint(["termination_id"], ["terminations.id"], name=op.f("fk_notices_termination_id")),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_notices_user_id")),
         sa.ForeignKeyConstraint(["version_id"], ["versions.id"], name=op.f("fk_notices_version_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_notices")),
@@ -295,13 +291,9 @@ def upgrade() -> None:
         sa.Column("termination_id", sa.Integer(), nullable=False),
         sa.Column("section_id", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(["section_id"], ["sections.id"], name=op.f("fk_grounds_section_id")),
-        sa.ForeignKeyConstraint(
-            ["termination_id"], ["terminations.id"], name=op.f("fk_grounds_termination_id")
-        ),
+        sa.ForeignKeyConstraint(["termination_id"], ["terminations.id"], name=op.f("fk_grounds_termination_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_grounds")),
-        sa.UniqueConstraint(
-            "termination_id", "section_id", name=op.f("uq_grounds_termination_id_section_id")
-        ),
+        sa.UniqueConstraint("termination_id", "section_id", name=op.f("uq_grounds_termination_id_section_id")),
         sqlite_strict=True,
     )
     op.create_index(op.f("ix_grounds_termination_id"), "grounds", ["termination_id"], unique=False)

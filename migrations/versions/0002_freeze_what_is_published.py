@@ -38,8 +38,7 @@ RULES = [
     (
         "sections",
         "UPDATE",
-        _section_published("OLD.body_id")
-        + " AND (OLD.body_id, OLD.position, OLD.number, OLD.anchor, OLD.start, "
+        _section_published("OLD.body_id") + " AND (OLD.body_id, OLD.position, OLD.number, OLD.anchor, OLD.start, "
         'OLD."end") IS NOT (NEW.body_id, NEW.position, NEW.number, NEW.anchor, NEW.start, NEW."end")',
         "a published section never changes",
     ),

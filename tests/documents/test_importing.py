@@ -143,7 +143,16 @@ def test_a_path_without_texts_is_refused(sqlite: Database, tmp_path: Path, name:
         run(sqlite, tmp_path / name)
 
 
-@pytest.mark.parametrize("text", ["---\n\nA rule above.\n", "---\nno: yes\n---\nText\n", "---\ntitle: T\nlayout: page\n---\nText\n", "---\n- a\n---\n", "--- \nx"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "---\n\nA rule above.\n",
+        "---\nno: yes\n---\nText\n",
+        "---\ntitle: T\nlayout: page\n---\nText\n",
+        "---\n- a\n---\n",
+        "--- \nx",
+    ],
+)
 def test_a_rule_or_another_tools_front_matter_stays_part_of_the_text(text: str) -> None:
     assert split_front_matter(text, name="x") == ({}, text)
 

@@ -63,7 +63,11 @@ def test_without_an_effective_date_the_notice_period_counts_in_calendar_days(sql
 
 
 REFUSED = [
-    (Publication(Mode.NOTICE, effective_at=NOW - timedelta(seconds=1)), InvalidInput, "effective_at .* lies in the past"),
+    (
+        Publication(Mode.NOTICE, effective_at=NOW - timedelta(seconds=1)),
+        InvalidInput,
+        "effective_at .* lies in the past",
+    ),
     (Publication(Mode.NOTICE, notify_at=NOW - timedelta(days=1)), InvalidInput, "notify_at .* lies in the past"),
     (Publication(Mode.NOTICE, notice_days=-1), InvalidInput, "notice_days is -1"),
     (Publication(Mode.NOTICE, deadline_days=99999), InvalidInput, "deadline_days is 99999"),

@@ -90,7 +90,9 @@ def test_sqlite_refuses_to_replace_a_published_body(sqlite: Database) -> None:
     with pytest.raises(IntegrityError, match="never replaced"):
         sqlite.run(
             lambda session: session.execute(
-                text("INSERT OR REPLACE INTO bodies SELECT id, version_id, locale, title, x'78', changelog, sha256, created_at FROM bodies")
+                text(
+                    "INSERT OR REPLACE INTO bodies SELECT id, version_id, locale, title, x'78', changelog, sha256, created_at FROM bodies"
+                )
             )
         )
 

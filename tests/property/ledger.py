@@ -108,7 +108,11 @@ class Ledger:
             strictest = max(strictest, MILD_TO_STRICT.index(version.mode))
             surely_told = surely and not self.said_yes(user, version, at, ("withdrawn",))
             ways = WAYS if not surely else WAYS[:2] if surely_told else ()
-            if carried or self.said_yes(user, version, at) or any(way(self, user, version, at) for way in ways[strictest : strictest + 1]):
+            if (
+                carried
+                or self.said_yes(user, version, at)
+                or any(way(self, user, version, at) for way in ways[strictest : strictest + 1])
+            ):
                 found.append(version)
                 strictest = 0
         return found

@@ -22,7 +22,7 @@ from lifecycle.errors import AssentError
 from lifecycle.models import Campaign, Notice, User, Version
 from lifecycle.notices import campaigns, delivery, outbox
 from lifecycle.notices.smtp import Reply
-from lifecycle.states import AttemptOutcome, Channel, Decision, EngagementKind, Initiator, Mode
+from lifecycle.states import AttemptOutcome, Channel, EngagementKind, Initiator, Mode
 from tests.helpers import ZONE
 from tests.property import checks
 from tests.property.ledger import Copy, Ended, Ledger, Published
@@ -90,7 +90,9 @@ class Rules(RuleBasedStateMachine):
         plan = Publication(mode, effective, notice_days, deadline_days, notify=notify)
 
         def go(session: Session) -> Version:
-            made = store.draft_version(session, store.document(session, slug), {"en": words}, surviving=["2"], now=self.now)
+            made = store.draft_version(
+                session, store.document(session, slug), {"en": words}, surviving=["2"], now=self.now
+            )
             return publish(session, made, plan, zone=ZONE, now=self.now)
 
         done: Version = self.run(go)
@@ -117,7 +119,10 @@ class Rules(RuleBasedStateMachine):
     def add_user(self, email: bool, discord: bool) -> None:
         name = f"user{len(self.names)}"
         self.names.append(name)
-        facts = {"email": f"{name}@example.com" if email else "", "discord_id": str(len(self.names)) if discord else None}
+        facts = {
+            "email": f"{name}@example.com" if email else "",
+            "discord_id": str(len(self.names)) if discord else None,
+        }
         self.run(lambda s: users.upsert(s, name, **facts, now=self.now))
 
     @rule(pick=picks, email=st.sampled_from(["", "new@example.com"]))

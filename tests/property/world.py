@@ -41,7 +41,9 @@ class World:
         )  # fmt: skip
         self.database = Database(f"sqlite:///{self.folder / 'assent.sqlite3'}")
         # Power loss is not what these tests are about, and waiting for the disk would halve the examples.
-        event.listen(self.database.engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=OFF"))
+        event.listen(
+            self.database.engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=OFF")
+        )
 
     def rows(self, sql: str, **values: Any) -> list[Any]:
         with self.database.engine.connect() as connection:

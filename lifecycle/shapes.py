@@ -1,4 +1,4 @@
-"""The shapes in which things are printed as JSON: stable keys, natural names instead of our integers."""
+"""The shapes in which things are shown as JSON: stable keys, natural names instead of our integers."""
 
 from __future__ import annotations
 

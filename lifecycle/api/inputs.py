@@ -1,0 +1,110 @@
+"""What the interface takes: every field named, nothing else let in."""
+
+from datetime import datetime
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from lifecycle.states import DocumentKind, EngagementKind, Initiator, Mode, RequestKind
+
+
+class Input(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class NewDocument(Input):
+    slug: str
+    title: str
+    kind: DocumentKind = DocumentKind.OTHER
+    default_locale: str = "en"
+
+
+class NewVersion(Input):
+    texts: dict[str, str]
+    titles: dict[str, str] = {}
+    changelogs: dict[str, list[str]] = {}
+    surviving: list[str] = []
+
+
+class NewPublication(Input):
+    mode: Mode
+    effective_at: datetime | None = None
+    notice_days: int = 0
+    deadline_days: int = 0
+    changelog: list[str] = []
+    notify: bool = True
+    notify_at: datetime | None = None
+    regime: str = "contract"
+    override_reason: str = ""
+
+
+class Reason(Input):
+    reason: str
+
+
+class UserFacts(Input):
+    email: str | None = None
+    locale: str | None = None
+    time_zone: str | None = None
+    discord_id: str | None = None
+
+
+class Seen(Input):
+    user: str
+    at: datetime
+
+
+class NewEngagement(Input):
+    document: str
+    version: int
+    kind: EngagementKind
+    sha256: str = ""
+    wording: str = ""
+    channel: str = "api"
+    ip: str = ""
+    user_agent: str = ""
+    at: datetime | None = None
+
+
+class GroundReference(Input):
+    document: str
+    section: str
+
+
+class NewTermination(Input):
+    initiated_by: Initiator
+    reason: str
+    grounds: list[GroundReference] = []
+    facts: str = ""
+    automated: bool = False
+    notice_days: int = 0
+    notice_at: datetime | None = None
+    effective_at: datetime | None = None
+    regime: str = "contract"
+    redress: str = ""
+    override_reason: str = ""
+
+
+class Resolution(Input):
+    outcome: str
+
+
+class NewRequest(Input):
+    kind: RequestKind
+    subject: str
+    details: str = ""
+    user: str | None = None
+
+
+class NewReply(Input):
+    text: str
+
+
+class Question(Input):
+    question: str
+    documents: list[str] = []
+    locale: str = ""
+    user: str | None = None
+
+
+class Activity(Input):
+    seen: list[Seen] = Field(max_length=10_000)

@@ -1,0 +1,113 @@
+"""The public pages: every text safe to show, and a place to answer that looking never changes."""
+
+from collections.abc import Callable, Iterator
+from html.parser import HTMLParser
+
+import pytest
+from sqlmodel import select
+from starlette.testclient import TestClient
+
+from lifecycle import links
+from lifecycle.app import App, site
+from lifecycle.db import Database
+from lifecycle.models import Engagement, Trace
+from lifecycle.settings import Settings
+from lifecycle.web.markup import TAGS, text_html
+from tests.conftest import NOW
+from tests.helpers import add_user, published_terms
+
+
+@pytest.fixture
+def settings(make_settings: Callable[..., Settings]) -> Settings:
+    return make_settings()
+
+
+@pytest.fixture
+def client(sqlite: Database, settings: Settings) -> Iterator[TestClient]:
+    sqlite.run(published_terms)
+    sqlite.run(add_user)
+    with TestClient(site(App(settings, sqlite, lambda: NOW))) as client:
+        yield client
+
+
+@pytest.mark.parametrize("path", ["/", "/terms", "/terms/1", "/terms/history", "/terms/compare/1/1", "/style.css"])
+def test_the_pages_are_there_and_allow_no_script(client: TestClient, path: str) -> None:
+    page = client.get(path)
+    assert page.status_code == 200
+    assert "script-src" not in page.headers["content-security-policy"]
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+
+
+@pytest.mark.parametrize("path", ["/nope", "/terms/9", "/terms/abc", "/terms/compare/1/9", "/a/b/c/d/e"])
+def test_what_is_not_there_is_said_in_the_same_look(client: TestClient, path: str) -> None:
+    page = client.get(path)
+    assert page.status_code == 404
+    assert "To all terms and policies" in page.text
+
+
+def test_a_section_link_lands(client: TestClient) -> None:
+    assert '<section id="liability">' in client.get("/terms").text
+
+
+def test_looking_at_the_answer_page_changes_nothing(client: TestClient, settings: Settings, sqlite: Database) -> None:
+    page = client.get(f"/answer/{links.answer_token(settings, 1, 1)}")
+    assert "I accept this version" in page.text
+    assert sqlite.read(lambda s: s.exec(select(Engagement)).all()) == []
+
+
+def test_an_answer_is_kept_with_its_words_and_where_it_came_from(
+    client: TestClient, settings: Settings, sqlite: Database
+) -> None:
+    page = client.post(f"/answer/{links.answer_token(settings, 1, 1)}", data={"answer": "accept"})
+    assert "you accepted this version" in page.text
+    [fact] = sqlite.read(lambda s: s.exec(select(Engagement)).all())
+    assert (fact.kind.value, fact.wording, fact.channel) == ("accepted", "I accept this version", "web")
+    assert sqlite.read(lambda s: s.get_one(Trace, fact.id)).user_agent == "testclient"
+
+
+@pytest.mark.parametrize("token", ["forged", "WzEsMV0.aaaa.bbbb"])
+def test_a_forged_link_is_refused(client: TestClient, token: str) -> None:
+    page = client.get(f"/answer/{token}")
+    assert page.status_code == 422
+    assert "This link is not valid" in page.text
+
+
+def test_an_answer_that_is_not_offered_is_refused(client: TestClient, settings: Settings) -> None:
+    page = client.post(f"/answer/{links.answer_token(settings, 1, 1)}", data={"answer": "object"})
+    assert page.status_code == 404
+
+
+def test_supervisors_are_answered(client: TestClient) -> None:
+    assert client.get("/healthz").text == client.get("/readyz").text == "ok\n"
+    assert "assent_users 1" in client.get("/metrics").text
+
+
+class Seen(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.attributes: set[tuple[str, str]] = set()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.attributes |= {(name, value or "") for name, value in attrs}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<script>alert(1)</script>",
+        "<img src=x onerror=alert(1)>",
+        "[x](javascript:alert(1)) [y](data:text/html,x) [z](vbscript:x)",
+        "# <a onclick=x>h</a>\n\n> <iframe src=//evil.example></iframe>",
+        "| a |\n| - |\n| <svg onload=x> |",
+        "{{ 7 * 7 }} {% include 'x' %}",
+        "![pixel](https://evil.example/p.gif)",
+    ],
+)
+def test_hostile_text_becomes_no_more_than_text(text: str) -> None:
+    seen = Seen()
+    seen.feed(str(text_html(text)))
+    assert seen.tags <= TAGS | {"section"}
+    assert {name for name, _ in seen.attributes} <= {"id", "href", "rel", "title", "start"}
+    assert not any("script:" in value or value.startswith("data:") for _, value in seen.attributes)
