@@ -70,7 +70,7 @@ async def serving(pages: FastAPI, *, host: str = "127.0.0.1", port: int) -> Asyn
     server = _Server(uvicorn.Config(pages, log_level="warning", lifespan="off", server_header=False))
     task = asyncio.create_task(server.serve(sockets=[listener]))
     try:
-        while not (server.started or task.done()):
+        while not (server.started or task.done()):  # noqa: ASYNC110  (uvicorn offers no event to wait for)
             await asyncio.sleep(0.01)
         yield
     finally:

@@ -99,7 +99,7 @@ def answer(session: Session, request: Request, text: str, *, actor: str = "staff
 
 
 def reply_failed(session: Session, reply_id: int, failed: Channel, *, now: datetime) -> Channel | None:
-    """The reply could not be delivered: owe it over the next channel, which is returned; None when there is no other."""
+    """The reply could not be delivered: owe it over the next channel, which is returned, if there is one."""
     reply = session.get_one(Reply, reply_id)
     request = session.get_one(Request, reply.request_id)
     user = session.get(User, request.user_id) if request.user_id else None

@@ -26,9 +26,12 @@ class Clockwork:
     def __init__(self, database: Database, settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> None:
         self._database, self._settings, self._clock = database, settings, clock
         self._dispatcher = Dispatcher(database, settings, clock=clock)
-        self._scheduler = AsyncIOScheduler(timezone=UTC, job_defaults={"misfire_grace_time": None, "coalesce": True})
+        self._scheduler = AsyncIOScheduler(
+            timezone=UTC, job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 2}
+        )
         self._draining: asyncio.Task[None] | None = None
         self._turn = asyncio.Lock()
+        self._waiting = False
 
     def start(self) -> None:
         """Begin; what fell due while nothing ran is done at once."""
@@ -42,8 +45,12 @@ class Clockwork:
         self._scheduler.start()
 
     async def wake(self) -> None:
-        """Do what is due, and set the alarm for what comes next."""
+        """Do what is due, and set the alarm for what comes next. While another turn lasts, one more is enough."""
+        if self._waiting:
+            return
+        self._waiting = True
         async with self._turn:
+            self._waiting = False
             try:
                 await self._wake()
             except AssentError as error:

@@ -116,7 +116,7 @@ class Mailbox:
     def messages(self, to: str | None = None) -> list[EmailMessage]:
         """The mails that arrived, parsed; all, or those to one address."""
         found = [content for _, address, content in self.received if to in (None, address)]
-        return [message_from_bytes(content, policy=policy.default) for content in found]  # type: ignore[misc]
+        return [message_from_bytes(content, policy=policy.default) for content in found]
 
     @property
     def url(self) -> str:

@@ -23,6 +23,6 @@ def published_terms(session: Session, *, mode: Mode = Mode.EXPLICIT, text: str =
     return document, version
 
 
-def add_user(session: Session, name: str = "ada", **facts: str) -> User:
+def add_user(session: Session, /, name: str = "ada", **facts: str) -> User:
     """A user with an e-mail address."""
     return users.upsert(session, name, **{"email": f"{name}@example.com", **facts}, now=NOW)

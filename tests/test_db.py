@@ -35,7 +35,7 @@ def test_an_empty_database_is_set_up_at_first_use(database_url: str, make_settin
 def test_a_database_of_a_newer_release_is_refused_and_left_alone(database: Database) -> None:
     database.run(lambda s: s.execute(text("UPDATE alembic_version SET version_num = '9999'")))
     for attempt in (database.require_current, database.upgrade):
-        with pytest.raises(DatabaseError, match="is from a newer release of Assent .at 9999"):
+        with pytest.raises(DatabaseError, match=r"is from a newer release of Assent .at 9999"):
             attempt()
     assert database.revision() == "9999"
 
@@ -48,7 +48,7 @@ def test_an_older_database_asks_to_be_migrated(database: Database) -> None:
 
 def test_a_data_folder_that_cannot_be_written_is_named(make_settings: Callable[..., Settings], tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(ConfigurationError, match="data folder .*file/data.* Set ASSENT_DATA_DIR"):
+    with pytest.raises(ConfigurationError, match=r"data folder .*file/data.* Set ASSENT_DATA_DIR"):
         open_database(make_settings(data_dir=tmp_path / "file" / "data"))
 
 
@@ -61,7 +61,7 @@ def test_an_unreachable_server_is_said_without_its_password() -> None:
 
 
 def test_a_failed_call_leaves_nothing_behind(database: Database) -> None:
-    def half(session):  # type: ignore[no-untyped-def]
+    def half(session):
         users.upsert(session, "u1", now=NOW)
         raise InvalidInput("no")
 
@@ -103,6 +103,7 @@ def test_instants_of_other_zones_are_the_same_instants(database: Database) -> No
 @pytest.mark.parametrize("seconds", [0, 0.5, 3600.25, 1_000_000])
 def test_instants_can_be_moved_in_sql(database: Database, seconds: float) -> None:
     moved = database.read(lambda s: s.execute(select(later_by(literal(NOW, UTCDateTime()), literal(seconds)))).scalar())
+    assert moved is not None
     assert abs(moved - (NOW + timedelta(seconds=seconds))) < timedelta(milliseconds=1)
 
 

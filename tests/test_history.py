@@ -29,7 +29,7 @@ def test_an_untouched_history_verifies(database: Database) -> None:
 def unfreeze(database: Database, statement: str) -> None:
     """What someone with the database file in hand could do."""
 
-    def tamper(session):  # type: ignore[no-untyped-def]
+    def tamper(session):
         for name in session.exec(text("SELECT name FROM sqlite_master WHERE type = 'trigger'")).scalars().all():
             session.exec(text(f"DROP TRIGGER {name}"))
         session.exec(text(statement))
@@ -55,7 +55,7 @@ def test_a_changed_record_is_found_out(sqlite: Database, statement: str, problem
 
 def test_a_rehashed_entry_that_is_not_canonical_is_found_out(sqlite: Database) -> None:
     sqlite.run(published_terms)
-    event = sqlite.read(lambda s: s.exec(select(Event)).first())
+    event = sqlite.read(lambda s: s.exec(select(Event)).all())[0]
     loose = json.dumps(json.loads(event.entry), indent=1)
     unfreeze(sqlite, f"UPDATE events SET entry = '{loose}', sha256 = '{history._digest(loose)}' WHERE id = {event.id}")
     assert "not in canonical form" in sqlite.read(history.verify)[0]

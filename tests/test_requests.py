@@ -14,7 +14,7 @@ from tests.conftest import NOW
 from tests.helpers import add_user
 
 
-def ask(session: Session, **facts: Any) -> Request:
+def ask(session: Session, /, **facts: Any) -> Request:
     usual: dict[str, Any] = {"subject": "Delete my prompts", "source": "discord"}
     return requests.open_request(session, RequestKind.ERASURE, **{**usual, **facts}, now=NOW)
 

@@ -2,6 +2,7 @@
 
 import hmac
 from http import HTTPStatus
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -27,10 +28,7 @@ def explain_errors(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
-        found = [
-            f"{'.'.join(map(str, e['loc'][1:]))}: {e['msg']} (found {e.get('input')!r:.80})" for e in error.errors()
-        ]
-        return problem(422, "Invalid input", "; ".join(found))
+        return problem(422, "Invalid input", "; ".join(map(_explain, error.errors())))
 
     @app.exception_handler(HTTPException)
     async def failed(request: Request, error: HTTPException) -> JSONResponse:
@@ -42,6 +40,11 @@ def explain_errors(app: FastAPI) -> None:
     @app.exception_handler(Exception)
     async def broken(request: Request, error: Exception) -> JSONResponse:
         return problem(500, "Internal error", "It is on our side and has been logged.")
+
+
+def _explain(error: Any) -> str:
+    field = ".".join(map(str, error["loc"][1:]))
+    return f"{field}: {error['msg']} (found {str(error.get('input'))[:80]!r})"
 
 
 class Bearer:

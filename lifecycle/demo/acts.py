@@ -34,9 +34,7 @@ async def texts_become_versions(stage: Stage) -> None:
 
 
 async def people_come_over(stage: Stage) -> None:
-    report = user_files.import_users(
-        stage.app.database, HERE / "people.ndjson", zone=stage.zone, now=stage.now()
-    )  # fmt: skip
+    report = user_files.import_users(stage.app.database, HERE / "people.ndjson", zone=stage.zone, now=stage.now())
     stage.say(f"{report.added} people came over from an older system, each with the versions that bound them there.")
     stage.say(f"So {await stage.bound('anna', 'privacy-policy')}: labelled as taken over, not as accepted.")
 
@@ -97,7 +95,7 @@ async def an_account_is_terminated(stage: Stage) -> None:
             effective_at=effective_at,
             zone=stage.zone,
             now=stage.now(),
-        )  # fmt: skip
+        )
     )
     stage.say(f"Decided. The notice is due at {notice_at:%H:%M:%S.%f} UTC; until then Mallory may go on.")
     mail = await stage.until_notice("mallory", Purpose.TERMINATION_NOTICE, ended.id)
@@ -121,7 +119,7 @@ async def a_mistake_is_undone(stage: Stage) -> None:
     ended = await stage.do(
         lambda s: terminations.terminate(
             s, users.user(s, "nadia"), cause, notice_days=30, zone=stage.zone, now=stage.now()
-        )  # fmt: skip
+        )
     )
     await stage.until_notice("nadia", Purpose.TERMINATION_NOTICE, ended.id)
     await stage.do(
@@ -140,9 +138,14 @@ async def an_appeal_succeeds(stage: Stage) -> None:
     def appeal(session: Session) -> tuple[int, int]:
         user = users.user(session, "mallory")
         asked = requests.open_request(
-            session, RequestKind.APPEAL, subject="My key was stolen", details="I have revoked it.", user=user,
-            source="email", now=stage.now(),
-        )  # fmt: skip
+            session,
+            RequestKind.APPEAL,
+            subject="My key was stolen",
+            details="I have revoked it.",
+            user=user,
+            source="email",
+            now=stage.now(),
+        )
         return asked.id, terminations.latest(session, user).id
 
     number, ended = await stage.do(appeal)
@@ -191,7 +194,7 @@ async def a_request_reaches_staff(stage: Stage) -> None:
         subject = "Please delete my prompts"
         return requests.open_request(
             session, RequestKind.ERASURE, subject=subject, user=user, source="email", now=stage.now()
-        ).id  # fmt: skip
+        ).id
 
     number = await stage.do(open_one)
     waiting = await stage.do(lambda s: len(requests.requests(s)))
@@ -200,7 +203,7 @@ async def a_request_reaches_staff(stage: Stage) -> None:
     )
     answer = "Your prompts are gone. Nothing of them is left in our logs."
     await stage.do(lambda s: requests.answer(s, requests.request(s, number), answer, now=stage.now()))
-    mail = await stage.mail("hana", str(number))
+    mail = await stage.mail("hana", f"(no. {number})")
     stage.say(f"Staff answered: [italic]{mail.subject}[/].")
 
 
@@ -235,7 +238,7 @@ ACTS: Sequence[tuple[str, Callable[[Stage], Awaitable[None]]]] = (
 )
 
 
-# -- what the acts look up -----------------------------------------------------------------------------------------------
+# -- what the acts look up ------------------------------------------------------------------------------
 
 
 def _shelf(now: datetime) -> Callable[[Session], list[tuple[str, str, str, str]]]:

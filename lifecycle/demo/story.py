@@ -47,7 +47,7 @@ async def _perform(folder: Path, console: Console, *, once: bool) -> None:
                 discord_token="",
                 relay_per_hour=0,
                 default_locale="en",
-            )  # fmt: skip
+            )
         )
         try:
             async with running(app, web=True, worker=True, port=web), serving(page(mailbox), port=post):

@@ -94,4 +94,5 @@ def test_serving_starts_the_parts_asked_for_and_ends_cleanly_at_a_signal(number:
     finally:
         process.kill()
         process.wait()
+        assert process.stderr is not None
         process.stderr.close()

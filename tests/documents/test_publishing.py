@@ -131,7 +131,7 @@ def test_a_withdrawn_version_gives_way_to_the_one_before_and_its_mail_stays_home
         later = NOW + timedelta(hours=1)
         withdraw(session, version, reason="published by mistake", now=later)
         found = store.in_force(session, store.document(session, "terms"), at=later)
-        return found and found.number, [notice.status for notice in session.exec(select(Notice))]
+        return found.number if found else None, [notice.status for notice in session.exec(select(Notice))]
 
     assert sqlite.run(take_back) == (1, [NoticeStatus.CANCELLED])
 

@@ -91,7 +91,8 @@ def test_sqlite_refuses_to_replace_a_published_body(sqlite: Database) -> None:
         sqlite.run(
             lambda session: session.execute(
                 text(
-                    "INSERT OR REPLACE INTO bodies SELECT id, version_id, locale, title, x'78', changelog, sha256, created_at FROM bodies"
+                    "INSERT OR REPLACE INTO bodies "
+                    "SELECT id, version_id, locale, title, x'78', changelog, sha256, created_at FROM bodies"
                 )
             )
         )
@@ -148,7 +149,7 @@ def test_an_unknown_document_or_version_is_named_with_what_there_is(sqlite: Data
     sqlite.run(published_terms)
     with pytest.raises(NotFound, match=r"no document 'term'. Known: terms"):
         sqlite.read(store.document, "term")
-    with pytest.raises(NotFound, match="has no version 9. Known: 1"):
+    with pytest.raises(NotFound, match=r"has no version 9. Known: 1"):
         sqlite.read(lambda s: store.version(s, store.document(s, "terms"), 9))
 
 

@@ -80,7 +80,8 @@ class Rules(RuleBasedStateMachine):
     @rule(
         slug=st.sampled_from(["terms", "terms", "privacy"]), mode=st.sampled_from(Mode),
         notify=st.sampled_from([True, True, True, False]), notice_days=st.sampled_from([0, 0, 1, 14]),
-        deadline_days=st.sampled_from([0, 3, 30]), later=st.sampled_from([None, None, timedelta(hours=3), timedelta(days=40)]),
+        deadline_days=st.sampled_from([0, 3, 30]),
+        later=st.sampled_from([None, None, timedelta(hours=3), timedelta(days=40)]),
     )  # fmt: skip
     def publish(
         self, slug: str, mode: Mode, notify: bool, notice_days: int, deadline_days: int, later: timedelta | None
@@ -119,7 +120,7 @@ class Rules(RuleBasedStateMachine):
     def add_user(self, email: bool, discord: bool) -> None:
         name = f"user{len(self.names)}"
         self.names.append(name)
-        facts = {
+        facts: dict[str, Any] = {
             "email": f"{name}@example.com" if email else "",
             "discord_id": str(len(self.names)) if discord else None,
         }
@@ -237,7 +238,7 @@ class Rules(RuleBasedStateMachine):
         if notice.version_id is not None:
             self.ledger.told.setdefault((name, notice.version_id), self.now)
         elif notice.purpose == "termination_notice":
-            ended = self.ledger.ended[notice.termination_id]
+            ended = self.ledger.ended[notice.termination_id or 0]
             ended.proven = ended.proven or self.now
 
     @precondition(lambda self: self.on_the_way)
