@@ -203,7 +203,7 @@ async def a_request_reaches_staff(stage: Stage) -> None:
     )
     answer = "Your prompts are gone. Nothing of them is left in our logs."
     await stage.do(lambda s: requests.answer(s, requests.request(s, number), answer, now=stage.now()))
-    mail = await stage.mail("hana", f"(no. {number})")
+    mail = await stage.mail("hana", f". {number})")
     stage.say(f"Staff answered: [italic]{mail.subject}[/].")
 
 
