@@ -72,7 +72,7 @@ async def one_accepts_one_declines(stage: Stage) -> None:
         await asyncio.to_thread(_answer, link[0].rstrip(".)"), choice)
         found = next(d for d in (await stage.standing(name)).documents if d.slug == "terms")
         stage.say(
-            f"{name.title()} followed the link in her mail and chose to {choice}: [bold]{found.decision}[/], {found.why}"
+            f"{name.title()} followed the link in her mail and chose to {choice}: [bold]{found.decision}[/], {found.why}"  # noqa: E501
         )
 
 
