@@ -71,9 +71,7 @@ async def one_accepts_one_declines(stage: Stage) -> None:
         assert link is not None, "the mail about an explicit version carries the link to answer"
         await asyncio.to_thread(_answer, link[0].rstrip(".)"), choice)
         found = next(d for d in (await stage.standing(name)).documents if d.slug == "terms")
-        stage.say(
-            f"{name.title()} followed the link in her mail and chose to {choice}: [bold]{found.decision}[/], {found.why}"  # noqa: E501
-        )
+        stage.say(f"{name.title()} followed her link to {choice}: [bold]{found.decision}[/], {found.why}")
 
 
 async def an_account_is_terminated(stage: Stage) -> None:
