@@ -65,7 +65,7 @@ def _derive(
     strictest = Mode.EDITORIAL
     for version in store.standing_chain(versions, at):
         carried = current if strictest is Mode.EDITORIAL and version.mode is Mode.EDITORIAL else None
-        strictest = max(strictest, version.mode or Mode.EXPLICIT, key=lambda mode: mode.strictness)
+        strictest = max(strictest, mode_of(version), key=lambda mode: mode.strictness)
         proof = _proof(version, known, BINDING_KINDS[strictest]) or (carried and carried[1])
         if proof is not None:
             current, strictest = (version, proof), Mode.EDITORIAL
@@ -86,19 +86,25 @@ def _ends(act: Engagement, fact: Engagement) -> bool:
     return act.kind is EngagementKind.WITHDRAWN and (act.at, act.id) > (fact.at, fact.id)
 
 
-def needed_mode(
-    versions: Sequence[Version], facts: Sequence[Engagement], version: Version, *, at: datetime
-) -> Mode:  # fmt: skip
-    """What it takes to bind to `version`: the strictest mode from there back to what bound the user before it."""
-    earlier = versions[: versions.index(version)]
-    return strictest_mode([*unbound(earlier, binding(earlier, facts, at), at), version])
-
-
 def unbound(versions: Sequence[Version], bound: Bound | None, at: datetime) -> list[Version]:
     """Of a chain, what came in force after the version that binds."""
     passed = store.standing_chain(versions, at)
     return passed[passed.index(bound.version) + 1 :] if bound is not None else passed
 
 
-def strictest_mode(versions: Iterable[Version]) -> Mode:
-    return max((v.mode or Mode.EXPLICIT for v in versions), key=lambda mode: mode.strictness)
+def pending(
+    versions: Sequence[Version], facts: Sequence[Engagement], version: Version, *, at: datetime
+) -> list[Version]:
+    """What does not bind the user from before `version` on, and `version` itself, last."""
+    earlier = versions[: versions.index(version)]
+    return [*unbound(earlier, binding(earlier, facts, at), at), version]
+
+
+def asking(pending: Sequence[Version]) -> Version:
+    """Of what does not bind yet, the version that says what it takes: the strictest, and of equals the latest."""
+    return max(reversed(pending), key=lambda version: mode_of(version).strictness)
+
+
+def mode_of(version: Version) -> Mode:
+    """How the version comes to bind; until that is decided, in the strictest way."""
+    return version.mode or Mode.EXPLICIT

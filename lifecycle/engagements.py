@@ -9,7 +9,7 @@ from sqlmodel import Session, col, func, select
 
 from lifecycle import history
 from lifecycle.bindings import Bound as Bound
-from lifecycle.bindings import binding, deadline, needed_mode
+from lifecycle.bindings import asking, binding, deadline, mode_of, pending
 from lifecycle.db import insert_once
 from lifecycle.documents import store
 from lifecycle.errors import InvalidInput, RuleRefused
@@ -59,17 +59,35 @@ def engage(
     if why := REFUSED.get((last.kind if last else None, kind)) if kind in ANSWERS else "":
         raise RuleRefused(f"Version {version.number} {why}.")
     nth = 1 if kind not in ANSWERS else _count(session, user, version, kind) + 1
-    fact = _insert(session, user, version, kind, nth, at=at, actor=actor, now=now, channel=channel,
-                   sha256=body.sha256, locale=body.locale, wording=wording)  # fmt: skip
+    fact = _insert(
+        session,
+        user,
+        version,
+        kind,
+        nth,
+        at=at,
+        actor=actor,
+        now=now,
+        channel=channel,
+        sha256=body.sha256,
+        locale=body.locale,
+        wording=wording,
+    )
     if (ip or user_agent) and session.get(Trace, fact.id) is None:
         session.add(Trace(engagement_id=fact.id, ip=ip, user_agent=user_agent))
     return fact
 
 
 def _require_possible(
-    session: Session, user: User, version: Version, kind: EngagementKind, *,
-    at: datetime, zone: ZoneInfo, now: datetime,
-) -> None:  # fmt: skip
+    session: Session,
+    user: User,
+    version: Version,
+    kind: EngagementKind,
+    *,
+    at: datetime,
+    zone: ZoneInfo,
+    now: datetime,
+) -> None:
     document = session.get_one(Document, version.document_id)
     named = f"Version {version.number} of {document.slug!r}"
     if kind not in BY_USERS:
@@ -113,9 +131,17 @@ def _shown(session: Session, version: Version, digest: str, user: User) -> Body:
 
 
 def _insert(
-    session: Session, user: User, version: Version, kind: EngagementKind, nth: int, *,
-    at: datetime, actor: str, now: datetime, **facts: object,
-) -> Engagement:  # fmt: skip
+    session: Session,
+    user: User,
+    version: Version,
+    kind: EngagementKind,
+    nth: int,
+    *,
+    at: datetime,
+    actor: str,
+    now: datetime,
+    **facts: object,
+) -> Engagement:
     row = {"user_id": user.id, "version_id": version.id, "kind": kind, "nth": nth, "at": at, "recorded_at": now}
     texts = {"actor": actor, "channel": "", "sha256": "", "locale": "", "wording": ""}
     added = insert_once(session, Engagement, [{**row, **texts, **facts}])
@@ -133,12 +159,28 @@ def _insert(
 
 
 def tell(
-    session: Session, user: User, version: Version, *,
-    notice_id: int, channel: Channel, sent_at: datetime, now: datetime,
-) -> None:  # fmt: skip
+    session: Session,
+    user: User,
+    version: Version,
+    *,
+    notice_id: int,
+    channel: Channel,
+    sent_at: datetime,
+    now: datetime,
+) -> None:
     """Record that the user was told of a version: its notice is proven sent."""
-    _insert(session, user, version, EngagementKind.NOTIFIED, 1, at=sent_at, actor="clock", now=now,
-            channel=channel.value, notice_id=notice_id)  # fmt: skip
+    _insert(
+        session,
+        user,
+        version,
+        EngagementKind.NOTIFIED,
+        1,
+        at=sent_at,
+        actor="clock",
+        now=now,
+        channel=channel.value,
+        notice_id=notice_id,
+    )
 
 
 def import_binding(
@@ -163,8 +205,18 @@ def deem_by_use(session: Session, user: User, *, activity_at: datetime, now: dat
         told = _used_on(versions, known, activity_at)
         if told is not None:
             version = session.get_one(Version, told.version_id)
-            fact = _insert(session, user, version, EngagementKind.DEEMED_BY_USE, 1, at=activity_at, actor="clock",
-                           now=now, notice_id=told.notice_id, activity_at=activity_at)  # fmt: skip
+            fact = _insert(
+                session,
+                user,
+                version,
+                EngagementKind.DEEMED_BY_USE,
+                1,
+                at=activity_at,
+                actor="clock",
+                now=now,
+                notice_id=told.notice_id,
+                activity_at=activity_at,
+            )
             made.append(fact)
     return made
 
@@ -173,7 +225,7 @@ def _used_on(versions: Sequence[Version], known: Sequence[Engagement], at: datet
     """The proof that the user was told of the version in force to which using the service at `at` newly binds them."""
     announced = (v for v in reversed(store.standing_chain(versions, at)) if v.mode is not Mode.EDITORIAL)
     version = next(announced, None)
-    if version is None or needed_mode(versions, known, version, at=at) is not Mode.CONTINUED_USE:
+    if version is None or _needed(versions, known, version, at) is not Mode.CONTINUED_USE:
         return None
     about = {fact.kind: fact for fact in reversed(known) if fact.version_id == version.id}
     told, bound_now = about.get(EngagementKind.NOTIFIED), binding(versions, known, at)
@@ -189,10 +241,24 @@ def deem_by_silence(session: Session, told: Engagement, *, zone: ZoneInfo, now: 
     if due > now or last_answer(session, user, version, until=due) is not None:
         return None
     versions = store.chain(session, version.document_id)
-    if needed_mode(versions, facts(session, user), version, at=due) is not Mode.SILENCE:
+    if _needed(versions, facts(session, user), version, due) is not Mode.SILENCE:
         return None
-    return _insert(session, user, version, EngagementKind.DEEMED_BY_SILENCE, 1, at=due, actor="clock", now=now,
-                   notice_id=told.notice_id)  # fmt: skip
+    return _insert(
+        session,
+        user,
+        version,
+        EngagementKind.DEEMED_BY_SILENCE,
+        1,
+        at=due,
+        actor="clock",
+        now=now,
+        notice_id=told.notice_id,
+    )
+
+
+def _needed(versions: Sequence[Version], known: Sequence[Engagement], version: Version, at: datetime) -> Mode:
+    """What it takes to bind to `version`: the strictest mode from there back to what bound the user before it."""
+    return mode_of(asking(pending(versions, known, version, at=at)))
 
 
 def _settle_silence(

@@ -14,9 +14,7 @@ from lifecycle.models import Body, Event
 def record(session: Session, actor: str, verb: str, thing: str, thing_id: int, *, now: datetime, **facts: Any) -> Event:
     """Write down who did what. `facts` hold ids, hashes, instants and words of a closed list: never personal data."""
     entry = canonical(actor, verb, thing, thing_id, at=now, facts=facts)
-    event = Event(
-        at=now, actor=actor, verb=verb, thing=thing, thing_id=thing_id, entry=entry, sha256=_digest(entry)
-    )  # fmt: skip
+    event = Event(at=now, actor=actor, verb=verb, thing=thing, thing_id=thing_id, entry=entry, sha256=_digest(entry))
     session.add(event)
     return event
 

@@ -72,8 +72,12 @@ def _remind_one(session: Session, told: Engagement, settings: Settings, now: dat
         return False
     purpose, thing = passed[-1]
     owed = outbox.owe(session, purpose, thing, user=user, now=now, version_id=version.id)
-    earlier = (Notice.user_id == user.id, Notice.version_id == version.id, Notice.id != owed.id,
-               Notice.purpose == Purpose.ACCEPTANCE_REMINDER)  # fmt: skip
+    earlier = (
+        Notice.user_id == user.id,
+        Notice.version_id == version.id,
+        Notice.id != owed.id,
+        Notice.purpose == Purpose.ACCEPTANCE_REMINDER,
+    )
     outbox.cancel(session, *earlier, reason="a later reminder takes its place", now=now)
     return True
 
@@ -98,8 +102,15 @@ def end_for_inactivity(database: Database, settings: Settings, now: datetime) ->
     def some(session: Session) -> int:
         idle = list(session.exec(_idle_since(cutoff).limit(CHUNK)))
         for user in idle:
-            terminations.terminate(session, user, cause, notice_days=settings.inactivity_notice_days,
-                                   zone=settings.zone, actor="clock", now=now)  # fmt: skip
+            terminations.terminate(
+                session,
+                user,
+                cause,
+                notice_days=settings.inactivity_notice_days,
+                zone=settings.zone,
+                actor="clock",
+                now=now,
+            )
         return len(idle)
 
     return sum(iter(lambda: database.run(some), 0))

@@ -41,8 +41,9 @@ def open_request(
     )
     session.add(request)
     session.flush()
-    history.record(session, "user" if source != "assent" else "clock", "opened", "request", request.id, now=now,
-                   kind=kind.value)  # fmt: skip
+    history.record(
+        session, "user" if source != "assent" else "clock", "opened", "request", request.id, now=now, kind=kind.value
+    )
     return request
 
 
@@ -93,8 +94,16 @@ def answer(session: Session, request: Request, text: str, *, actor: str = "staff
     session.add_all([reply, request])
     session.flush()
     history.record(session, actor, "answered", "request", request.id, now=now, reply=reply.id)
-    outbox.owe(session, Purpose.REQUEST_ANSWERED, f"reply:{reply.id}", user=user, address=request.discord_id,
-               channel=channel, now=now, reply_id=reply.id)  # fmt: skip
+    outbox.owe(
+        session,
+        Purpose.REQUEST_ANSWERED,
+        f"reply:{reply.id}",
+        user=user,
+        address=request.discord_id,
+        channel=channel,
+        now=now,
+        reply_id=reply.id,
+    )
     return reply
 
 
@@ -105,8 +114,15 @@ def reply_failed(session: Session, reply_id: int, failed: Channel, *, now: datet
     user = session.get(User, request.user_id) if request.user_id else None
     channel = outbox.next_channel(user, [failed]) if user else None
     if channel is not None:
-        outbox.owe(session, Purpose.REQUEST_ANSWERED, f"reply:{reply.id}", user=user, channel=channel, now=now,
-                   reply_id=reply.id)  # fmt: skip
+        outbox.owe(
+            session,
+            Purpose.REQUEST_ANSWERED,
+            f"reply:{reply.id}",
+            user=user,
+            channel=channel,
+            now=now,
+            reply_id=reply.id,
+        )
     return channel
 
 

@@ -41,7 +41,7 @@ class Clockwork:
         )
         self._scheduler.add_job(
             self.sweep, "interval", seconds=jobs.SWEEP_EVERY.total_seconds(), next_run_time=now, id="sweep"
-        )  # fmt: skip
+        )
         self._scheduler.start()
 
     async def wake(self) -> None:

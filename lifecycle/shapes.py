@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlmodel import Session
 
+from lifecycle.clauses import grounds
 from lifecycle.documents import store
 from lifecycle.models import (
     Attempt,
@@ -22,7 +23,6 @@ from lifecycle.models import (
     User,
 )
 from lifecycle.models import Version as VersionRow
-from lifecycle.terminations import grounds
 
 Shape = dict[str, Any]
 
@@ -100,9 +100,25 @@ def termination_state(found: Termination, now: datetime) -> str:
 
 
 def termination(session: Session, found: Termination, *, now: datetime) -> Shape:
-    names = ("id", "initiated_by", "reason", "facts", "automated", "regime", "redress", "decided_at", "notice_days",
-             "effective_at", "takes_effect_at", "took_effect_at", "overridden_at", "override_reason", "rescinded_at",
-             "reinstated_at", "undo_reason")  # fmt: skip
+    names = (
+        "id",
+        "initiated_by",
+        "reason",
+        "facts",
+        "automated",
+        "regime",
+        "redress",
+        "decided_at",
+        "notice_days",
+        "effective_at",
+        "takes_effect_at",
+        "took_effect_at",
+        "overridden_at",
+        "override_reason",
+        "rescinded_at",
+        "reinstated_at",
+        "undo_reason",
+    )
     shape = {name: getattr(found, name) for name in names}
     clauses = [
         {"document": c.slug, "version": c.version, "number": c.number, "title": c.title, "anchor": c.anchor}
@@ -114,8 +130,20 @@ def termination(session: Session, found: Termination, *, now: datetime) -> Shape
 
 def notice(session: Session, found: Notice) -> Shape:
     who = session.get(User, found.user_id) if found.user_id else None
-    names = ("id", "purpose", "channel", "status", "reason", "address", "created_at", "due_at", "sent_at", "attempts",
-             "message_id", "termination_id")  # fmt: skip
+    names = (
+        "id",
+        "purpose",
+        "channel",
+        "status",
+        "reason",
+        "address",
+        "created_at",
+        "due_at",
+        "sent_at",
+        "attempts",
+        "message_id",
+        "termination_id",
+    )
     about = session.get(VersionRow, found.version_id) if found.version_id else None
     named = {"document": session.get_one(Document, about.document_id).slug, "version": about.number} if about else {}
     shape = {name: getattr(found, name) for name in names}

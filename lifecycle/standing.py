@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
 from lifecycle import bindings, engagements
 from lifecycle.documents import store
@@ -69,8 +69,10 @@ def standing(session: Session, user: User, *, zone: ZoneInfo, now: datetime) -> 
 def open_termination(session: Session, user: User) -> Termination | None:
     """The user's termination that was neither rescinded nor followed by reinstatement."""
     open_ones = select(Termination).where(
-        Termination.user_id == user.id, Termination.rescinded_at == None, Termination.reinstated_at == None  # noqa: E711
-    )  # fmt: skip
+        Termination.user_id == user.id,
+        col(Termination.rescinded_at).is_(None),
+        col(Termination.reinstated_at).is_(None),
+    )
     return session.exec(open_ones).first()
 
 
@@ -133,8 +135,8 @@ def _judge(
             None,
         )
     unbound = bindings.unbound(passed, bound, now)
-    mode = bindings.strictest_mode(unbound)
-    asked = next(version for version in reversed(unbound) if (version.mode or Mode.EXPLICIT) is mode)
+    asked = bindings.asking(unbound)
+    mode = bindings.mode_of(asked)
     about = {fact.kind: fact for fact in known if fact.version_id == asked.id}
     named = f"version {asked.number} of {document.slug}"
     older = f"version {bound.version.number} still binds" if bound else "nothing binds yet"

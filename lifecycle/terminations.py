@@ -6,18 +6,19 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import update
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
-from lifecycle import engagements, history, regimes, requests
-from lifecycle.documents import sections, store
-from lifecycle.errors import Conflict, InvalidInput, NotFound, RuleRefused
-from lifecycle.models import Body, Document, Ground, Notice, SectionRow, Termination, User, Version
+from lifecycle import announcing, clauses, history, regimes
+from lifecycle.errors import Conflict, InvalidInput, NotFound
+from lifecycle.models import Ground, Notice, Termination, User
 from lifecycle.notices import outbox
 from lifecycle.standing import open_termination
-from lifecycle.states import Channel, Initiator, NoticeStatus, Purpose, RequestKind, add_calendar
+from lifecycle.states import Initiator, NoticeStatus, Purpose, add_calendar
 
 MAX_DAYS = 3650
+USED_AGAIN = "The service was used again."  # the one reason that is ours; the mails say it in the reader's language
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,19 +33,6 @@ class Cause:
     redress: str = ""
     regime: str = "contract"
     override_reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Clause:
-    """A section of a version, quoted: a ground, or one that survives."""
-
-    document: str
-    slug: str
-    version: int
-    number: str
-    title: str
-    anchor: str
-    text: str
 
 
 def terminate(
@@ -83,19 +71,38 @@ def terminate(
         takes_effect_at=earliest if cause.initiated_by is Initiator.USER else None,
     )
     session.add(termination)
-    session.flush()
-    for section in _grounds(session, user, cause.grounds, at=now):
+    try:
+        session.flush()
+    except IntegrityError:  # another process was first
+        raise Conflict(f"A termination of user {user.external_id!r} was decided a moment ago.") from None
+    for section in clauses.bound_sections(session, user, cause.grounds, at=now):
         session.add(Ground(termination_id=termination.id, section_id=section.id))
-    history.record(session, actor, "decided", "termination", termination.id, now=now, user=user.id,
-                   initiated_by=cause.initiated_by.value, effective_at=earliest, notice_days=notice_days)  # fmt: skip
-    _announce(session, termination, user, due_at=notify_at, now=now)
+    history.record(
+        session,
+        actor,
+        "decided",
+        "termination",
+        termination.id,
+        now=now,
+        user=user.id,
+        initiated_by=cause.initiated_by.value,
+        effective_at=earliest,
+        notice_days=notice_days,
+    )
+    announcing.announce(session, termination, user, due_at=notify_at, now=now)
     return termination
 
 
 def _check(
-    session: Session, user: User, cause: Cause, notice_days: int,
-    notice_at: datetime | None, effective_at: datetime | None, *, now: datetime,
-) -> datetime:  # fmt: skip
+    session: Session,
+    user: User,
+    cause: Cause,
+    notice_days: int,
+    notice_at: datetime | None,
+    effective_at: datetime | None,
+    *,
+    now: datetime,
+) -> datetime:
     if (open_one := open_termination(session, user)) is not None:
         state = "in effect" if open_one.took_effect_at else "under way"
         raise Conflict(
@@ -111,95 +118,14 @@ def _check(
                 f"{name} {instant.isoformat()} lies in the past (now {now.isoformat()}). Choose a later one."
             )
     if cause.initiated_by is Initiator.PROVIDER:
-        given = {"reason": True, "facts": bool(cause.facts), "grounds": bool(cause.grounds),
-                 "redress": bool(cause.redress)}  # fmt: skip
+        given = {
+            "reason": True,
+            "facts": bool(cause.facts),
+            "grounds": bool(cause.grounds),
+            "redress": bool(cause.redress),
+        }
         regimes.require_termination(cause.regime, notice_days, given, override_reason=cause.override_reason)
     return notice_at or now
-
-
-def _grounds(
-    session: Session, user: User, references: Sequence[tuple[str, str]], *, at: datetime
-) -> list[SectionRow]:  # fmt: skip
-    found = {}
-    for slug, reference in references:
-        document = store.document(session, slug)
-        bound = engagements.bound(session, user, document, at=at)
-        if bound is None:
-            raise RuleRefused(f"No version of {slug!r} binds user {user.external_id!r}, so it can be no ground.")
-        body = store.body(session, bound.version, user.locale)
-        section = sections.find(sections.split(body.text), reference)
-        if section is None:
-            raise InvalidInput(
-                f"Version {bound.version.number} of {slug!r}, which binds user {user.external_id!r}, "
-                f"has no section {reference!r}. `assent document show {slug}` lists its sections."
-            )
-        row = store.section_rows(session, body)[section.position]
-        found[row.id] = row
-    return list(found.values())
-
-
-def _announce(session: Session, termination: Termination, user: User, *, due_at: datetime, now: datetime) -> None:
-    notice = _owe(session, Purpose.TERMINATION_NOTICE, termination, user, due_at=due_at, now=now)
-    if notice.status is NoticeStatus.SKIPPED:
-        _tell_staff(session, termination, user, "the user has no address on any channel", now=now)
-
-
-def _owe(
-    session: Session, purpose: Purpose, termination: Termination, user: User, *,
-    channel: Channel | None = None, due_at: datetime | None = None, now: datetime,
-) -> Notice:  # fmt: skip
-    return outbox.owe(session, purpose, f"termination:{termination.id}", user=user, channel=channel,
-                      due_at=due_at, now=now, termination_id=termination.id)  # fmt: skip
-
-
-# -- proof of notice ---------------------------------------------------------------------------------------------
-
-
-def notice_sent(session: Session, termination_id: int, *, sent_at: datetime, zone: ZoneInfo, now: datetime) -> None:
-    """The notice is proven sent: from here its period runs."""
-    termination = session.get_one(Termination, termination_id)
-    counted = add_calendar(sent_at, zone, days=termination.notice_days)
-    takes_effect_at = max(termination.effective_at, counted)
-    waiting = (col(Termination.id) == termination_id, col(Termination.takes_effect_at).is_(None),
-               col(Termination.rescinded_at).is_(None))  # fmt: skip
-    if session.execute(update(Termination).where(*waiting).values(takes_effect_at=takes_effect_at)).rowcount:  # type: ignore[attr-defined]
-        history.record(session, "clock", "announced", "termination", termination_id, now=now,
-                       sent_at=sent_at, takes_effect_at=takes_effect_at)  # fmt: skip
-
-
-def notice_failed(session: Session, notice: Notice, *, now: datetime) -> None:
-    """The notice cannot be sent over this channel: try the next one, or leave it to staff."""
-    assert notice.termination_id is not None
-    assert notice.user_id is not None
-    termination, user = session.get_one(Termination, notice.termination_id), session.get_one(User, notice.user_id)
-    if termination.rescinded_at is not None:
-        return
-    tried = session.exec(select(Notice.channel).where(Notice.termination_id == termination.id,
-                                                      Notice.purpose == Purpose.TERMINATION_NOTICE)).all()  # fmt: skip
-    channel = outbox.next_channel(user, [Channel(name) for name in tried])
-    if channel is None:
-        _tell_staff(session, termination, user, notice.reason or "every channel failed", now=now)
-    else:
-        _owe(session, Purpose.TERMINATION_NOTICE, termination, user, channel=channel, now=now)
-
-
-def notice_in_doubt(session: Session, notice: Notice, *, now: datetime) -> None:
-    """The notice was handed over twice without an answer: only staff can say whether the user was told."""
-    termination = session.get_one(Termination, notice.termination_id)
-    user = session.get_one(User, termination.user_id)
-    _tell_staff(session, termination, user, "the relay never confirmed that it took the notice", now=now)
-
-
-def _tell_staff(session: Session, termination: Termination, user: User, why: str, *, now: datetime) -> None:
-    requests.open_request(
-        session,
-        RequestKind.SUPPORT,
-        subject=f"The notice of termination {termination.id} did not reach the user",
-        details=f"{why}. The termination waits; correct the address and retry the notice, override, or rescind.",
-        user=user,
-        source="assent",
-        now=now,
-    )
 
 
 def override(
@@ -216,8 +142,15 @@ def override(
     termination.overridden_at, termination.override_reason = now, reason
     termination.takes_effect_at = max(now, termination.effective_at)
     session.add(termination)
-    history.record(session, actor, "overridden", "termination", termination.id, now=now,
-                   takes_effect_at=termination.takes_effect_at)  # fmt: skip
+    history.record(
+        session,
+        actor,
+        "overridden",
+        "termination",
+        termination.id,
+        now=now,
+        takes_effect_at=termination.takes_effect_at,
+    )
     return termination
 
 
@@ -246,8 +179,12 @@ def _pending() -> SelectOfScalar[Termination]:
 
 def take_effect(session: Session, termination: Termination, *, now: datetime) -> bool:
     """Put the effect on record once, and owe the user its notice; whether this call did it."""
-    ready = (col(Termination.id) == termination.id, col(Termination.took_effect_at).is_(None),
-             col(Termination.rescinded_at).is_(None), col(Termination.takes_effect_at) <= now)  # fmt: skip
+    ready = (
+        col(Termination.id) == termination.id,
+        col(Termination.took_effect_at).is_(None),
+        col(Termination.rescinded_at).is_(None),
+        col(Termination.takes_effect_at) <= now,
+    )
     if not session.execute(update(Termination).where(*ready).values(took_effect_at=now)).rowcount:  # type: ignore[attr-defined]
         return False
     session.refresh(termination)
@@ -255,7 +192,7 @@ def take_effect(session: Session, termination: Termination, *, now: datetime) ->
     history.record(session, "clock", "took effect", "termination", termination.id, now=now, user=user.id)
     bulk = (Notice.user_id == user.id, col(Notice.version_id).is_not(None))
     outbox.cancel(session, *bulk, reason="the user's access has ended", now=now)
-    _owe(session, Purpose.TERMINATION_EFFECTIVE, termination, user, now=now)
+    announcing.owe(session, Purpose.TERMINATION_EFFECTIVE, termination, user, now=now)
     return True
 
 
@@ -275,7 +212,9 @@ def rescind(
     outbox.cancel(session, Notice.termination_id == termination.id, reason="the termination was rescinded", now=now)
     told = {NoticeStatus.SENT, NoticeStatus.SENDING, NoticeStatus.UNKNOWN}
     if any(notice.status in told or notice.doubts for notice in _notices(session, termination)):
-        _owe(session, Purpose.TERMINATION_RESCINDED, termination, session.get_one(User, termination.user_id), now=now)
+        announcing.owe(
+            session, Purpose.TERMINATION_RESCINDED, termination, session.get_one(User, termination.user_id), now=now
+        )
     return termination
 
 
@@ -292,7 +231,7 @@ def reinstate(
     session.add(termination)
     history.record(session, actor, "reinstated", "termination", termination.id, now=now)
     outbox.cancel(session, Notice.termination_id == termination.id, reason="the user was reinstated", now=now)
-    _owe(session, Purpose.REINSTATED, termination, session.get_one(User, termination.user_id), now=now)
+    announcing.owe(session, Purpose.REINSTATED, termination, session.get_one(User, termination.user_id), now=now)
     return termination
 
 
@@ -309,9 +248,9 @@ def cancel_inactivity(session: Session, user: User, *, activity_at: datetime, no
     if found.takes_effect_at is not None and found.takes_effect_at <= activity_at:
         return False
     if found.took_effect_at is not None:
-        reinstate(session, found, reason="The service was used again in time.", actor="clock", now=now)
+        reinstate(session, found, reason=USED_AGAIN, actor="clock", now=now)
     else:
-        rescind(session, found, reason="The service was used again.", actor="clock", now=now)
+        rescind(session, found, reason=USED_AGAIN, actor="clock", now=now)
     return True
 
 
@@ -348,28 +287,3 @@ def latest(session: Session, user: User) -> Termination:
     if found is None:
         raise NotFound(f"User {user.external_id!r} has no termination.")
     return found
-
-
-def grounds(session: Session, termination: Termination) -> list[Clause]:
-    """The sections the termination rests on, quoted."""
-    rows = select(SectionRow).join(Ground, col(Ground.section_id) == col(SectionRow.id))
-    return [_clause(session, row) for row in session.exec(rows.where(Ground.termination_id == termination.id))]
-
-
-def surviving(session: Session, user: User, *, at: datetime) -> list[Clause]:
-    """The sections, of the versions that bound the user at `at`, that still bind after termination."""
-    found = []
-    for bound in engagements.bound_versions(session, user, at=at):
-        body = store.body(session, bound.version, user.locale)
-        found += [_clause(session, row) for row in store.section_rows(session, body) if row.survives]
-    return found
-
-
-def _clause(session: Session, row: SectionRow) -> Clause:
-    body = session.get_one(Body, row.body_id)
-    version = session.get_one(Version, body.version_id)
-    document = session.get_one(Document, version.document_id)
-    text = sections.plain(body.text[row.start : row.end]).strip()
-    if row.level:  # the heading stands beside the quote already
-        text = text.partition("\n")[2].strip()
-    return Clause(body.title, document.slug, version.number, row.number, row.title, row.anchor, text)

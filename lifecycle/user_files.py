@@ -49,9 +49,13 @@ class ImportReport:
 
 
 def import_users(
-    database: Database, path: Path, *, zone: ZoneInfo, now: datetime,
+    database: Database,
+    path: Path,
+    *,
+    zone: ZoneInfo,
+    now: datetime,
     progress: Callable[[Iterable[Any]], Iterable[Any]] = iter,
-) -> ImportReport:  # fmt: skip
+) -> ImportReport:
     """Add or change the users of a .csv, .ndjson or .jsonl file, some hundred lines a transaction.
 
     An empty cell of a CSV leaves what is known alone; in NDJSON null does, and "" clears it. `bound` takes over from

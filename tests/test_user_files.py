@@ -49,9 +49,8 @@ def problems(report: ImportReport) -> list[tuple[int, str]]:
 HEADER = "external_id,email,locale,time_zone,discord_id"
 ADA = "ada,Ada@Example.com,de-AT,Europe/Vienna,42"
 ADA_JSON = (
-    '{"external_id":"ada","email":"Ada@example.com","locale":"de-AT",'
-    '"time_zone":"Europe/Vienna","discord_id":42}'
-)  # fmt: skip
+    '{"external_id":"ada","email":"Ada@example.com","locale":"de-AT","time_zone":"Europe/Vienna","discord_id":42}'
+)
 
 
 @pytest.mark.parametrize(

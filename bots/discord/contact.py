@@ -47,8 +47,13 @@ async def open_form(interaction: "discord.Interaction[Bot]", kind: str) -> None:
     details = ui.TextInput[ui.Modal](
         custom_id="details", style=discord.TextStyle.paragraph, max_length=MAX_TEXT, required=False
     )
-    await show_form(interaction, custom_id("request", kind), ui.Label(text="Subject", component=subject),
-                    ui.Label(text="Details", component=details), title=label)  # fmt: skip
+    await show_form(
+        interaction,
+        custom_id("request", kind),
+        ui.Label(text="Subject", component=subject),
+        ui.Label(text="Details", component=details),
+        title=label,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +70,13 @@ async def take(interaction: "discord.Interaction[Bot]", kind: str) -> None:
     bot, form = interaction.client, filled_in(interaction)
     async with bot.intake:
         receipt = await bot.database.arun(
-            _take, str(interaction.user.id), parse_choice(RequestKind, kind, what="Kind of request"),
-            form["subject"], form["details"], bot.clock(),
-        )  # fmt: skip
+            _take,
+            str(interaction.user.id),
+            parse_choice(RequestKind, kind, what="Kind of request"),
+            form["subject"],
+            form["details"],
+            bot.clock(),
+        )
     closed = "or by e-mail if yours are closed" if receipt.has_email else "so keep yours open"
     await reply(
         interaction,
@@ -82,6 +91,7 @@ def _take(session: Session, discord_id: str, kind: RequestKind, subject: str, de
         .where(Request.discord_id == discord_id, Request.kind == kind, Request.opened_at > now - REPEATED)
         .where(Request.subject == subject.strip(), Request.details == details.strip())
     ).first()
-    request = same or requests.open_request(session, kind, subject=subject, details=details, user=user,
-                                            discord_id=discord_id, source="discord", now=now)  # fmt: skip
+    request = same or requests.open_request(
+        session, kind, subject=subject, details=details, user=user, discord_id=discord_id, source="discord", now=now
+    )
     return Receipt(request.id, bool(user and user.email))

@@ -49,9 +49,11 @@ class Policy(app_commands.Group, name="policy", description="The policies, in th
     @app_commands.command(description="Ask what the policies say; the answer is quoted from them")
     @app_commands.describe(question="It is not stored", document="Look into this document only")
     async def ask(
-        self, interaction: "discord.Interaction[Bot]", question: app_commands.Range[str, 1, MAX_QUESTION],
+        self,
+        interaction: "discord.Interaction[Bot]",
+        question: app_commands.Range[str, 1, MAX_QUESTION],
         document: str | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         await interaction.response.defer(thinking=True)
         bot, asked = interaction.client, [document] if document else []
         who, locale = str(interaction.user.id), interaction.locale.value
@@ -77,9 +79,14 @@ class Policy(app_commands.Group, name="policy", description="The policies, in th
 
 
 def _answer(
-    session: Session, question: str, slugs: Sequence[str], discord_id: str,
-    locale: str, settings: Settings, now: datetime,
-) -> Answer:  # fmt: skip
+    session: Session,
+    question: str,
+    slugs: Sequence[str],
+    discord_id: str,
+    locale: str,
+    settings: Settings,
+    now: datetime,
+) -> Answer:
     user = users.by_discord(session, discord_id)
     return answer(session, question, settings=settings, documents=slugs, locale=locale, user=user, now=now)
 

@@ -55,9 +55,15 @@ class _Read:
 
 
 def answer(
-    session: Session, question: str, *, settings: Settings, documents: Sequence[str] = (), locale: str = "",
-    user: User | None = None, now: datetime,
-) -> Answer:  # fmt: skip
+    session: Session,
+    question: str,
+    *,
+    settings: Settings,
+    documents: Sequence[str] = (),
+    locale: str = "",
+    user: User | None = None,
+    now: datetime,
+) -> Answer:
     """Quote the sentences that answer, from the versions that bind the user, else from those in force.
 
     Every quote is a verbatim substring of the named section (rule 10). Raises InvalidInput for an empty or
@@ -99,13 +105,20 @@ def _read(sha256: str, text: str, locale: str) -> _Read:
     return _Read(pieces, ranking.Index(passages.passages(text, pieces), locale=locale))
 
 
-def _quote(
-    hit: ranking.Hit, document: Document, version: Version, body: Body, *, settings: Settings
-) -> Quote | None:  # fmt: skip
+def _quote(hit: ranking.Hit, document: Document, version: Version, body: Body, *, settings: Settings) -> Quote | None:
     """The quote, or None when its words are not in the section it names: then it is not said at all."""
     section = _read(body.sha256, body.text, body.locale).sections[hit.passage.section]
     if hit.passage.text not in body.text[section.start : section.end]:
         return None
     url = links.version_url(settings, document.slug, version.number, locale=body.locale, anchor=section.anchor)
-    return Quote(hit.passage.text, body.title, document.slug, version.number, section.number, section.title,
-                 section.anchor, url, round(hit.score, 3))  # fmt: skip
+    return Quote(
+        hit.passage.text,
+        body.title,
+        document.slug,
+        version.number,
+        section.number,
+        section.title,
+        section.anchor,
+        url,
+        round(hit.score, 3),
+    )

@@ -244,9 +244,12 @@ def _terminations(app: FastAPI, settings: Settings, database: Database, clock: C
 def _notices(app: FastAPI, settings: Settings, database: Database, clock: Callable[[], datetime]) -> None:
     @app.get("/notices")
     def list_notices(
-        status: NoticeStatus | None = None, user: str | None = None, purpose: Purpose | None = None,
-        after: After = 0, limit: Limit = 100,
-    ) -> Shape:  # fmt: skip
+        status: NoticeStatus | None = None,
+        user: str | None = None,
+        purpose: Purpose | None = None,
+        after: After = 0,
+        limit: Limit = 100,
+    ) -> Shape:
         def work(session: Session) -> list[Shape]:
             who = users.user(session, user) if user else None
             found = outbox.notices(session, status=status, purpose=purpose, user=who, after=after, limit=limit)
@@ -354,8 +357,14 @@ def _change(change: compare.Change) -> Shape:
 
 def _quote(quote: answering.Quote) -> Shape:
     section = {"number": quote.number, "title": quote.title, "anchor": quote.anchor}
-    return {"text": quote.text, "document": quote.slug, "version": quote.version, "section": section,
-            "url": quote.url, "score": quote.score}  # fmt: skip
+    return {
+        "text": quote.text,
+        "document": quote.slug,
+        "version": quote.version,
+        "section": section,
+        "url": quote.url,
+        "score": quote.score,
+    }
 
 
 def _page(name: str, items: list[Shape], limit: int, key: str) -> Shape:
@@ -365,8 +374,9 @@ def _page(name: str, items: list[Shape], limit: int, key: str) -> Shape:
 
 def _publication(new: inputs.NewPublication) -> Publication:
     told = new.model_dump(exclude={"changelog", "effective_at", "notify_at"})
-    return Publication(**told, changelog=tuple(new.changelog), effective_at=_maybe(new.effective_at),
-                       notify_at=_maybe(new.notify_at))  # fmt: skip
+    return Publication(
+        **told, changelog=tuple(new.changelog), effective_at=_maybe(new.effective_at), notify_at=_maybe(new.notify_at)
+    )
 
 
 def _maybe(instant: datetime | None) -> datetime | None:

@@ -69,7 +69,7 @@ def load(name: str) -> Any:
 
 app = typer.Typer(
     cls=LazyGroup, rich_markup_mode=None, pretty_exceptions_enable=False, no_args_is_help=True, add_completion=False
-)  # fmt: skip
+)
 
 
 def _version(wanted: bool) -> None:

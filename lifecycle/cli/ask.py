@@ -47,7 +47,7 @@ def _answer(
     locale = locale or (user.locale if user else "") or desk.settings.default_locale
     found = answering.answer(
         session, question, settings=desk.settings, documents=documents, locale=locale, user=user, now=desk.now
-    )  # fmt: skip
+    )
     return found, not store.documents(session)
 
 

@@ -52,8 +52,11 @@ def set_(user: User, name: Name, value: Value, as_json: JsonFlag = False) -> Non
         found = desk.database.run(_set, user, name.value, value is Value.IN, desk)
     if as_json:
         return print_json(found)
-    return print_line(f"Recorded: {user} opted {value.value} of {name.value}." if value is Value.OUT else
-                      f"Recorded: {user} opted into {name.value}.")  # fmt: skip
+    return print_line(
+        f"Recorded: {user} opted {value.value} of {name.value}."
+        if value is Value.OUT
+        else f"Recorded: {user} opted into {name.value}."
+    )
 
 
 def _set(session: Session, external_id: str, name: str, value: bool, desk: Desk) -> Shape:

@@ -122,10 +122,14 @@ def _print_version(found: shapes.Shape, desk: Desk) -> None:
     print_facts(facts, zone=desk.zone)
     print_line()
     rows = [
-        (item["number"], "  " * max(item["level"] - 1, 0) + item["title"], "#" + item["anchor"],
-         "survives termination" if item["survives"] else "")
+        (
+            item["number"],
+            "  " * max(item["level"] - 1, 0) + item["title"],
+            "#" + item["anchor"],
+            "survives termination" if item["survives"] else "",
+        )
         for item in found["sections"]
-    ]  # fmt: skip
+    ]
     print_table(("Section", "Title", "Anchor", ""), rows, zone=desk.zone)
     print_line()
     print_line(found["text"])
@@ -140,10 +144,17 @@ def history(slug: Slug, as_json: JsonFlag = False) -> None:
         return print_json(found)
     headers = ("Version", "State", "Binds by", "Published", "In force from", "Languages", "Changes")
     rows = [
-        (v["version"], v["state"] + (", imported" if v["imported"] else ""), v["mode"], v["published_at"],
-         v["effective_at"], list(v["texts"]), "\n".join(v["changelog"]))
+        (
+            v["version"],
+            v["state"] + (", imported" if v["imported"] else ""),
+            v["mode"],
+            v["published_at"],
+            v["effective_at"],
+            list(v["texts"]),
+            "\n".join(v["changelog"]),
+        )
         for v in found
-    ]  # fmt: skip
+    ]
     empty = f"No versions yet. Add one with `assent version draft {slug} FILE`."
     return print_table(headers, rows, zone=desk.zone, empty=empty)
 

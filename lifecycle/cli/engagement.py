@@ -40,22 +40,38 @@ def _command(name: str, kind: EngagementKind, help_text: str) -> Command:
             found = desk.database.run(_engage, kind, user, slug, number, wording, at, desk)
         if as_json:
             return print_json(found)
-        return print_line(f"Recorded: {user} {kind.value} version {found['version']} of {slug} ({found['locale']}, "
-                          f"SHA-256 {found['sha256'][:12]}…).")  # fmt: skip
+        return print_line(
+            f"Recorded: {user} {kind.value} version {found['version']} of {slug} ({found['locale']}, "
+            f"SHA-256 {found['sha256'][:12]}…)."
+        )
 
     return record
 
 
 def _engage(
-    session: Session, kind: EngagementKind, external_id: str, slug: str, number: int | None, wording: str,
-    at: str | None, desk: Desk,
-) -> shapes.Shape:  # fmt: skip
+    session: Session,
+    kind: EngagementKind,
+    external_id: str,
+    slug: str,
+    number: int | None,
+    wording: str,
+    at: str | None,
+    desk: Desk,
+) -> shapes.Shape:
     user, document = users.user(session, external_id), store.document(session, slug)
     version = store.version(session, document, number) if number is not None else _in_force(session, document, desk)
     fact = engagements.engage(
-        session, user, version, kind, wording=wording, channel="cli", actor="staff", at=desk.when(at, "--at"),
-        zone=desk.zone, now=desk.now,
-    )  # fmt: skip
+        session,
+        user,
+        version,
+        kind,
+        wording=wording,
+        channel="cli",
+        actor="staff",
+        at=desk.when(at, "--at"),
+        zone=desk.zone,
+        now=desk.now,
+    )
     return {"user": external_id} | shapes.engagement(session, fact)
 
 
@@ -68,7 +84,5 @@ def _in_force(session: Session, document: Document, desk: Desk) -> Version:
 
 accept = _command("accept", EngagementKind.ACCEPTED, "Record that a user accepted a version.")
 decline = _command("decline", EngagementKind.DECLINED, "Record that a user declined a version.")
-object_ = _command(
-    "object", EngagementKind.OBJECTED, "Record that a user objected to a version that binds by silence."
-)  # fmt: skip
+object_ = _command("object", EngagementKind.OBJECTED, "Record that a user objected to a version that binds by silence.")
 withdraw = _command("withdraw", EngagementKind.WITHDRAWN, "Record that a user withdrew an acceptance.")

@@ -42,9 +42,11 @@ def list_(
         return print_json(found)
     headers = ("Notice", "Purpose", "User", "Channel", "Status", "Due", "Sent", "Why")
     keys = ("id", "purpose", "user", "channel", "status", "due_at", "sent_at", "reason")
-    empty = "No such notices." if status or purpose or user or after else (
-        "No notices yet. They are owed once a version is published or a user's access is ended."
-    )  # fmt: skip
+    empty = (
+        "No such notices."
+        if status or purpose or user or after
+        else ("No notices yet. They are owed once a version is published or a user's access is ended.")
+    )
     print_table(headers, [[item[key] for key in keys] for item in found], zone=desk.zone, empty=empty)
     if len(found) == limit:
         print_line(f"There may be more: assent notice list --after {found[-1]['id']}")
@@ -52,9 +54,13 @@ def list_(
 
 
 def _listed(
-    session: Session, status: NoticeStatus | None, purpose: Purpose | None, external_id: str | None, after: int,
+    session: Session,
+    status: NoticeStatus | None,
+    purpose: Purpose | None,
+    external_id: str | None,
+    after: int,
     limit: int,
-) -> list[shapes.Shape]:  # fmt: skip
+) -> list[shapes.Shape]:
     user = users.user(session, external_id) if external_id else None
     found = outbox.notices(session, status=status, purpose=purpose, user=user, after=after, limit=limit)
     return [shapes.notice(session, notice) for notice in found]

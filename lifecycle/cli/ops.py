@@ -71,8 +71,14 @@ def import_(
     as_json: JsonFlag = False,
 ) -> None:
     with open_desk() as desk:
-        report = import_path(desk.database, path, locale=locale or desk.settings.default_locale, zone=desk.zone,
-                             now=desk.now, progress=tracker("Importing texts"))  # fmt: skip
+        report = import_path(
+            desk.database,
+            path,
+            locale=locale or desk.settings.default_locale,
+            zone=desk.zone,
+            now=desk.now,
+            progress=tracker("Importing texts"),
+        )
     if as_json:
         problems = [{"file": name, "problem": why} for name, why in report.problems]
         print_json({"added": report.added, "unchanged": report.unchanged, "problems": problems})

@@ -63,9 +63,10 @@ def _shown(session: Session, number: int) -> shapes.Shape:
 
 @app.command()
 def answer(
-    number: Number, text: Annotated[str, typer.Argument(help="The answer, as the person will read it.")],
+    number: Number,
+    text: Annotated[str, typer.Argument(help="The answer, as the person will read it.")],
     as_json: JsonFlag = False,
-) -> None:  # fmt: skip
+) -> None:
     """Answer a request: over Discord if it came from there, else by e-mail."""
     with open_desk() as desk:
         found = desk.database.run(_answer, number, text, desk)

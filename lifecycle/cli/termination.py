@@ -72,14 +72,24 @@ def _outlook(found: shapes.Shape, desk: Desk) -> str:
 
 
 def _terminate(
-    session: Session, external_id: str, cause: Cause, notice_days: int, notice_at: str | None,
-    effective_at: str | None, desk: Desk,
-) -> shapes.Shape:  # fmt: skip
+    session: Session,
+    external_id: str,
+    cause: Cause,
+    notice_days: int,
+    notice_at: str | None,
+    effective_at: str | None,
+    desk: Desk,
+) -> shapes.Shape:
     made = terminations.terminate(
-        session, users.user(session, external_id), cause, notice_days=notice_days,
-        notice_at=desk.when(notice_at, "--notice-at"), effective_at=desk.when(effective_at, "--effective-at"),
-        zone=desk.zone, now=desk.now,
-    )  # fmt: skip
+        session,
+        users.user(session, external_id),
+        cause,
+        notice_days=notice_days,
+        notice_at=desk.when(notice_at, "--notice-at"),
+        effective_at=desk.when(effective_at, "--effective-at"),
+        zone=desk.zone,
+        now=desk.now,
+    )
     session.flush()
     return shapes.termination(session, made, now=desk.now)
 

@@ -69,13 +69,17 @@ def show(user: User, as_json: JsonFlag = False) -> None:
         return print_json(found)
     print_facts({name.replace("_", " ").capitalize(): value for name, value in found["user"].items()}, zone=desk.zone)
     print_line()
-    rows = [(fact["at"], fact["kind"], fact["document"], fact["version"], fact["channel"], fact["actor"])
-            for fact in found["engagements"]]  # fmt: skip
+    rows = [
+        (fact["at"], fact["kind"], fact["document"], fact["version"], fact["channel"], fact["actor"])
+        for fact in found["engagements"]
+    ]
     headers = ("When", "What happened", "Document", "Version", "Channel", "Recorded by")
     print_table(headers, rows, zone=desk.zone, empty=f"{user} was told of nothing and accepted nothing yet.")
     for ending in found["terminations"]:
-        print_line(f"Termination {ending['id']} ({ending['state']}) by {ending['initiated_by']}, decided "
-                   f"{spoken(ending['decided_at'], desk.zone)}: {ending['reason']}")  # fmt: skip
+        print_line(
+            f"Termination {ending['id']} ({ending['state']}) by {ending['initiated_by']}, decided "
+            f"{spoken(ending['decided_at'], desk.zone)}: {ending['reason']}"
+        )
     return None
 
 
@@ -97,8 +101,10 @@ def standing(user: User, as_json: JsonFlag = False) -> None:
     if as_json:
         return print_json(found)
     print_line(f"{found.decision.upper()}: {found.why}")
-    rows = [(d.slug, d.decision, d.state, d.bound_version, d.bound_by, d.in_force_version, d.due_by, d.why)
-            for d in found.documents]  # fmt: skip
+    rows = [
+        (d.slug, d.decision, d.state, d.bound_version, d.bound_by, d.in_force_version, d.due_by, d.why)
+        for d in found.documents
+    ]
     headers = ("Document", "Decision", "State", "Bound to", "by", "In force", "Due by", "Why")
     return print_table(headers, rows, zone=desk.zone, empty="There are no documents yet, so nothing binds anyone.")
 
@@ -119,8 +125,10 @@ def bound(
         found = desk.database.read(_bound, user, document, at, desk)
     if as_json:
         return print_json(found)
-    rows = [(b["document"], b["version"], b["since"], b["proof"]["kind"], b["proof"]["version"], b["proof"]["at"])
-            for b in found]  # fmt: skip
+    rows = [
+        (b["document"], b["version"], b["since"], b["proof"]["kind"], b["proof"]["version"], b["proof"]["at"])
+        for b in found
+    ]
     headers = ("Document", "Version", "Since", "Proof", "of version", "at")
     return print_table(headers, rows, zone=desk.zone, empty=f"Nothing bound {user} then.")
 

@@ -67,19 +67,28 @@ def _read(path: Path, locale: str, desk: Desk) -> SourceFile:
 
 
 def _draft(
-    session: Session, slug: str, sources: Sequence[SourceFile], title: str, kind: DocumentKind | None,
-    survives: Sequence[str], desk: Desk,
-) -> shapes.Shape:  # fmt: skip
+    session: Session,
+    slug: str,
+    sources: Sequence[SourceFile],
+    title: str,
+    kind: DocumentKind | None,
+    survives: Sequence[str],
+    desk: Desk,
+) -> shapes.Shape:
     locales = [source.locale for source in sources]
     if len(set(locales)) < len(locales):
         raise InvalidInput(f"Two files are in the same language: {', '.join(locales)}. Name them like terms.de.md.")
     document = _document(session, slug, title, kind, locales[0], desk)
     surviving = [*survives, *(reference for source in sources for reference in source.survives)]
     version = store.draft_version(
-        session, document, {source.locale: source.text for source in sources},
+        session,
+        document,
+        {source.locale: source.text for source in sources},
         titles={source.locale: source.title for source in sources},
-        changelogs={source.locale: source.changelog for source in sources}, surviving=surviving, now=desk.now,
-    )  # fmt: skip
+        changelogs={source.locale: source.changelog for source in sources},
+        surviving=surviving,
+        now=desk.now,
+    )
     return shapes.version(session, document, version, now=desk.now)
 
 
@@ -87,8 +96,9 @@ def _document(session: Session, slug: str, title: str, kind: DocumentKind | None
     known = session.exec(select(Document).where(Document.slug == slug)).first()
     if known is not None or not (title or kind):
         return store.document(session, slug)
-    return store.create_document(session, slug, title=title or slug, kind=kind or DocumentKind.OTHER,
-                                 default_locale=locale, now=desk.now)  # fmt: skip
+    return store.create_document(
+        session, slug, title=title or slug, kind=kind or DocumentKind.OTHER, default_locale=locale, now=desk.now
+    )
 
 
 ModeOption = Annotated[Mode, typer.Option("--mode", help="How it comes to bind.")]
@@ -120,15 +130,26 @@ def rehearse(
     """Say what publishing would do: whom it tells, whom it cannot reach, until when the mail takes."""
     with open_desk() as desk:
         publication = Publication(
-            mode, desk.when(effective_at, "--effective-at"), notice_days, deadline_days, tuple(change or ()),
-            not no_notify, desk.when(notify_at, "--notify-at"), regime, override_reason,
-        )  # fmt: skip
+            mode,
+            desk.when(effective_at, "--effective-at"),
+            notice_days,
+            deadline_days,
+            tuple(change or ()),
+            not no_notify,
+            desk.when(notify_at, "--notify-at"),
+            regime,
+            override_reason,
+        )
         found = desk.database.read(_rehearse, slug, number, publication, desk)
     if as_json:
         return print_json(asdict(found))
     told = f"{found.by_email} by e-mail, {found.by_discord} over Discord"
-    facts = {"In force from": found.effective_at, "Told": told, "Unreachable": found.unreachable,
-             "Last mail leaves": found.last_mail_at}  # fmt: skip
+    facts = {
+        "In force from": found.effective_at,
+        "Told": told,
+        "Unreachable": found.unreachable,
+        "Last mail leaves": found.last_mail_at,
+    }
     print_facts(facts, zone=desk.zone)
     for warning in found.warnings:
         print_line(f"Warning: {warning}")
@@ -159,9 +180,16 @@ def publish(
     """Publish a version, once, and begin telling users about it."""
     with open_desk() as desk:
         publication = Publication(
-            mode, desk.when(effective_at, "--effective-at"), notice_days, deadline_days, tuple(change or ()),
-            not no_notify, desk.when(notify_at, "--notify-at"), regime, override_reason,
-        )  # fmt: skip
+            mode,
+            desk.when(effective_at, "--effective-at"),
+            notice_days,
+            deadline_days,
+            tuple(change or ()),
+            not no_notify,
+            desk.when(notify_at, "--notify-at"),
+            regime,
+            override_reason,
+        )
         found = desk.database.run(_publish, slug, number, publication, desk)
     if as_json:
         return print_json(found)

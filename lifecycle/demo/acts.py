@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.table import Table
 from sqlmodel import Session, col, select
 
-from lifecycle import activity, history, requests, terminations, user_files, users
+from lifecycle import activity, clauses, history, requests, terminations, user_files, users
 from lifecycle.answers import answering
 from lifecycle.demo.stage import Stage
 from lifecycle.documents import importing, publishing, store
@@ -104,7 +104,7 @@ async def an_account_is_terminated(stage: Stage) -> None:
     await stage.until_notice("mallory", Purpose.TERMINATION_EFFECTIVE, ended.id)
     after = await stage.standing("mallory")
     stage.say(f"Now it is in effect: [bold]{after.decision}[/]. {after.why}")
-    surviving = await stage.do(lambda s: terminations.surviving(s, users.user(s, "mallory"), at=ended.decided_at))
+    surviving = await stage.do(lambda s: clauses.surviving(s, users.user(s, "mallory"), at=ended.decided_at))
     stage.say(
         "What survives: " + "; ".join(f"{c.slug} {c.version}, section {c.number} {c.title}" for c in surviving) + "."
     )

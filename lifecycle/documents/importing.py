@@ -66,9 +66,14 @@ class ImportReport:
 
 
 def import_path(
-    database: Database, path: Path, *, locale: str = "en", zone: ZoneInfo, now: datetime,
+    database: Database,
+    path: Path,
+    *,
+    locale: str = "en",
+    zone: ZoneInfo,
+    now: datetime,
     progress: Callable[[Iterable[Any]], Iterable[Any]] = iter,
-) -> ImportReport:  # fmt: skip
+) -> ImportReport:
     """Import a Markdown file or a folder of them; a second import adds nothing.
 
     Each version is one transaction: a bad file is reported and the rest goes on. Files with a date come in
@@ -126,16 +131,26 @@ def _store(session: Session, files: list[SourceFile], *, now: datetime) -> set[s
 def _add(session: Session, document: Document, files: list[SourceFile], *, now: datetime) -> None:
     first = files[0]
     version = store.draft_version(
-        session, document, {file.locale: file.text for file in files},
+        session,
+        document,
+        {file.locale: file.text for file in files},
         titles={file.locale: file.title for file in files},
-        changelogs={file.locale: file.changelog for file in files}, number=first.number, surviving=first.survives,
-        imported=first.published is not None, actor="import", now=now,
-    )  # fmt: skip
+        changelogs={file.locale: file.changelog for file in files},
+        number=first.number,
+        surviving=first.survives,
+        imported=first.published is not None,
+        actor="import",
+        now=now,
+    )
     if first.published is not None:
         publishing.publish_imported(
-            session, version, mode=first.mode or Mode.NOTICE, published_at=first.published,
-            effective_at=first.effective or first.published, now=now,
-        )  # fmt: skip
+            session,
+            version,
+            mode=first.mode or Mode.NOTICE,
+            published_at=first.published,
+            effective_at=first.effective or first.published,
+            now=now,
+        )
 
 
 def _add_locale(session: Session, document: Document, version: Version, file: SourceFile, *, now: datetime) -> bool:
@@ -143,20 +158,37 @@ def _add_locale(session: Session, document: Document, version: Version, file: So
     for body in store.bodies(session, version):
         if body.locale == file.locale:
             if body.sha256 != store.sha256(file.text):
-                raise Conflict(f"{file.name}: version {version.number} of {document.slug!r} has another text already; "
-                               "a stored version never changes. Give the new text a new number or date.")  # fmt: skip
+                raise Conflict(
+                    f"{file.name}: version {version.number} of {document.slug!r} has another text already; "
+                    "a stored version never changes. Give the new text a new number or date."
+                )
             return False
-    store.add_body(session, document, version, file.locale, file.text, title=file.title, changelog=file.changelog,
-                   surviving=file.survives, actor="import", now=now)  # fmt: skip
+    store.add_body(
+        session,
+        document,
+        version,
+        file.locale,
+        file.text,
+        title=file.title,
+        changelog=file.changelog,
+        surviving=file.survives,
+        actor="import",
+        now=now,
+    )
     return True
 
 
 def _document(session: Session, file: SourceFile, *, now: datetime) -> Document:
     found = session.exec(select(Document).where(Document.slug == file.slug)).first()
     return found or store.create_document(
-        session, file.slug, title=file.title, kind=file.kind or DocumentKind.OTHER,
-        default_locale=file.locale, actor="import", now=now,
-    )  # fmt: skip
+        session,
+        file.slug,
+        title=file.title,
+        kind=file.kind or DocumentKind.OTHER,
+        default_locale=file.locale,
+        actor="import",
+        now=now,
+    )
 
 
 def _known(session: Session, document: Document, files: list[SourceFile]) -> Version | None:

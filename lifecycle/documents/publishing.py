@@ -72,24 +72,49 @@ def publish(
     if session.execute(update(Version).where(*unpublished).values(**decided)).rowcount != 1:  # type: ignore[attr-defined]
         raise _published_already(session, version)
     session.refresh(version)
-    history.record(session, actor, "published", "version", version.id, now=now, mode=publication.mode.value,
-                   effective_at=effective_at, notify=publication.notify, regime=publication.regime)  # fmt: skip
+    history.record(
+        session,
+        actor,
+        "published",
+        "version",
+        version.id,
+        now=now,
+        mode=publication.mode.value,
+        effective_at=effective_at,
+        notify=publication.notify,
+        regime=publication.regime,
+    )
     if publication.notify and publication.mode is not Mode.EDITORIAL:
         campaigns.start(session, version, at=publication.notify_at or now)
     return version
 
 
 def publish_imported(
-    session: Session, version: Version, *, mode: Mode, published_at: datetime, effective_at: datetime,
-    changelog: tuple[str, ...] = (), now: datetime,
-) -> None:  # fmt: skip
+    session: Session,
+    version: Version,
+    *,
+    mode: Mode,
+    published_at: datetime,
+    effective_at: datetime,
+    changelog: tuple[str, ...] = (),
+    now: datetime,
+) -> None:
     """Record a publication that happened before Assent kept the texts: nobody is told, nobody is bound by it alone."""
     version.mode, version.published_at, version.effective_at = mode, published_at, effective_at
     version.imported = True
     session.add(version)
     session.flush()
-    history.record(session, "import", "published", "version", version.id, now=now, mode=mode.value,
-                   published_at=published_at, effective_at=effective_at)  # fmt: skip
+    history.record(
+        session,
+        "import",
+        "published",
+        "version",
+        version.id,
+        now=now,
+        mode=mode.value,
+        published_at=published_at,
+        effective_at=effective_at,
+    )
 
 
 def rehearse(
@@ -103,15 +128,20 @@ def rehearse(
     by_discord = session.exec(select(func.count()).select_from(User).where(*linked)).one()
     silent = not publication.notify or publication.mode is Mode.EDITORIAL
     last = (publication.notify_at or now) + timedelta(hours=by_email / per_hour if per_hour and not silent else 0)
-    rehearsal = Rehearsal(now, effective_at, 0 if silent else by_email, 0 if silent else by_discord,
-                          0 if silent else total - by_email - by_discord, last, [])  # fmt: skip
+    rehearsal = Rehearsal(
+        now,
+        effective_at,
+        0 if silent else by_email,
+        0 if silent else by_discord,
+        0 if silent else total - by_email - by_discord,
+        last,
+        [],
+    )
     rehearsal.warnings.extend(_warnings(session, version, publication, rehearsal))
     return rehearsal
 
 
-def withdraw(
-    session: Session, version: Version, *, reason: str, actor: str = "staff", now: datetime
-) -> Version:  # fmt: skip
+def withdraw(session: Session, version: Version, *, reason: str, actor: str = "staff", now: datetime) -> Version:
     """Take a published version back from now on; what it bound until now stays on record.
 
     Raises Conflict when it is not published or withdrawn already, InvalidInput without a reason.
@@ -129,9 +159,7 @@ def withdraw(
     return version
 
 
-def _check(
-    session: Session, version: Version, publication: Publication, *, zone: ZoneInfo, now: datetime
-) -> datetime:  # fmt: skip
+def _check(session: Session, version: Version, publication: Publication, *, zone: ZoneInfo, now: datetime) -> datetime:
     """When the version comes in force; raises what is wrong with the publication."""
     if version.published_at is not None:
         raise _published_already(session, version)

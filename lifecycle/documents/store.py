@@ -35,9 +35,7 @@ def create_document(
         raise InvalidInput(f"Slug {slug!r} is the address of a page of Assent; choose another.")
     if session.exec(select(Document).where(Document.slug == slug)).first():
         raise Conflict(f"Document {slug!r} exists already; draft a version of it instead.")
-    document = Document(
-        slug=slug, title=title, kind=kind, default_locale=check_locale(default_locale), created_at=now
-    )  # fmt: skip
+    document = Document(slug=slug, title=title, kind=kind, default_locale=check_locale(default_locale), created_at=now)
     session.add(document)
     session.flush()
     history.record(session, actor, "created", "document", document.id, now=now, slug=slug, kind=kind.value)
@@ -93,8 +91,18 @@ def draft_version(
     session.add(version)
     session.flush()
     for locale, text in texts.items():
-        add_body(session, document, version, locale, text, title=(titles or {}).get(locale, ""),
-                 changelog=(changelogs or {}).get(locale, ()), surviving=surviving, actor=actor, now=now)  # fmt: skip
+        add_body(
+            session,
+            document,
+            version,
+            locale,
+            text,
+            title=(titles or {}).get(locale, ""),
+            changelog=(changelogs or {}).get(locale, ()),
+            surviving=surviving,
+            actor=actor,
+            now=now,
+        )
     history.record(session, actor, "drafted", "version", version.id, now=now, document=document.id, number=number)
     return version
 

@@ -27,9 +27,7 @@ def open_campaigns(session: Session, *, now: datetime) -> list[Campaign]:
     return list(session.exec(unfinished.order_by(col(Campaign.id)).with_for_update(skip_locked=True)))
 
 
-def plan_chunk(
-    session: Session, campaign: Campaign, *, per_hour: int = 0, chunk: int = CHUNK, now: datetime
-) -> int:  # fmt: skip
+def plan_chunk(session: Session, campaign: Campaign, *, per_hour: int = 0, chunk: int = CHUNK, now: datetime) -> int:
     """Owe the version's notice to the next users in key order; how many users were passed.
 
     Cursor and notices change in one transaction, so a killed planner resumes where it stood. With `per_hour`
@@ -39,8 +37,9 @@ def plan_chunk(
     if last is None:
         return _finish(session, campaign, now=now)
     planned = _owe_range(session, campaign, last, per_hour=per_hour, now=now)
-    history.record(session, "clock", "planned", "campaign", campaign.id, now=now, after=campaign.cursor, to=last,
-                   notices=planned)  # fmt: skip
+    history.record(
+        session, "clock", "planned", "campaign", campaign.id, now=now, after=campaign.cursor, to=last, notices=planned
+    )
     passed = last - campaign.cursor
     campaign.cursor, campaign.planned = last, campaign.planned + planned
     session.add(campaign)
@@ -111,5 +110,20 @@ def _owe_range(session: Session, campaign: Campaign, last: int, *, per_hour: int
     return insert_selected(session, Notice, NOTICE_COLUMNS, rows)
 
 
-NOTICE_COLUMNS = ["key", "purpose", "channel", "user_id", "address", "version_id", "created_at", "due_at", "priority",
-                  "status", "reason", "attempts", "doubts", "claim", "message_id"]  # fmt: skip
+NOTICE_COLUMNS = [
+    "key",
+    "purpose",
+    "channel",
+    "user_id",
+    "address",
+    "version_id",
+    "created_at",
+    "due_at",
+    "priority",
+    "status",
+    "reason",
+    "attempts",
+    "doubts",
+    "claim",
+    "message_id",
+]

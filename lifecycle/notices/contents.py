@@ -9,13 +9,14 @@ from zoneinfo import ZoneInfo
 from babel.dates import format_date, format_time, get_timezone_name
 from sqlmodel import Session
 
-from lifecycle import bindings, engagements, links, standing, terminations
+from lifecycle import bindings, clauses, engagements, links, standing, terminations
 from lifecycle.documents import store
 from lifecycle.models import Document, Notice, Reply, Request, Termination, User, Version
 from lifecycle.notices.rendering import renderer
 from lifecycle.settings import Settings
 from lifecycle.states import Mode, Purpose, add_calendar
 
+ANSWERABLE = {Mode.EXPLICIT, Mode.SILENCE}
 REMINDERS = {Purpose.ACCEPTANCE_REMINDER, Purpose.ACCEPTANCE_OVERDUE}
 
 
@@ -78,28 +79,45 @@ def _version(session: Session, notice: Notice, who: Reader, now: datetime) -> di
     version = session.get_one(Version, notice.version_id)
     document = session.get_one(Document, version.document_id)
     body = store.body(session, version, who.locale)
-    told = engagements.notified(session, _user(who), version)
-    due = bindings.deadline(version, told.at if told else now, who.settings.zone)
-    asks = version.mode in {Mode.EXPLICIT, Mode.SILENCE}
-    token = links.answer_token(who.settings, _user(who).id, version.id)
     effective_at, published_at = _known(version.effective_at), _known(version.published_at)
-    before = [v for v in store.standing_chain(store.chain(session, document.id), published_at) if v.id != version.id]
+    versions = store.chain(session, document.id)
+    mode, due = _asked(session, version, versions, who, effective_at, now)
+    token = links.answer_token(who.settings, _user(who).id, version.id)
+    before = [v for v in store.standing_chain(versions, published_at) if v.id != version.id]
     compare = (
         f"{who.settings.base_url}/{document.slug}/compare/{before[-1].number}/{version.number}" if before else None
     )
     return {
         "document": body.title,
         "number": version.number,
-        "mode": version.mode,
+        "mode": mode,
         "in_force": effective_at <= now,
         "published_on": who.day(published_at),
         "effective_on": who.day(effective_at),
         "changes": [line for line in (body.changelog or version.changelog).splitlines() if line.strip()],
         "url": links.version_url(who.settings, document.slug, version.number, locale=body.locale),
         "compare_url": compare,
-        "answer_url": f"{who.settings.base_url}/answer/{token}" if asks else None,
-        "due_on": who.day(due) if asks else None,
+        "answer_url": f"{who.settings.base_url}/answer/{token}" if mode in ANSWERABLE else None,
+        "due_on": who.day(due) if due else None,
     }
+
+
+def _asked(
+    session: Session, version: Version, versions: list[Version], who: Reader, effective_at: datetime, now: datetime
+) -> tuple[Mode, datetime | None]:
+    """What it takes to bind this user, and until when: an earlier version left unanswered may ask for more."""
+    user = _user(who)
+    pending = bindings.pending(versions, engagements.facts(session, user), version, at=max(now, effective_at))
+    asking = bindings.asking(pending)
+    mode = bindings.mode_of(version)
+    if asking is not version and (asking.mode is Mode.EXPLICIT or engagements.last_answer(session, user, asking)):
+        mode = Mode.EXPLICIT
+    elif asking is not version:
+        asking = version
+    told = engagements.notified(session, user, asking)
+    due = bindings.deadline(asking, told.at if told else now, who.settings.zone)
+    runs = asking is version or (asking.mode is Mode.EXPLICIT and due > now)
+    return mode, due if mode in ANSWERABLE and runs else None
 
 
 def _termination(session: Session, notice: Notice, who: Reader, now: datetime) -> dict[str, Any]:
@@ -114,9 +132,9 @@ def _termination(session: Session, notice: Notice, who: Reader, now: datetime) -
         "reason": termination.reason,
         "facts": termination.facts,
         "automated": termination.automated,
-        "grounds": [_clause(clause, who) for clause in terminations.grounds(session, termination)],
+        "grounds": [_clause(clause, who) for clause in clauses.grounds(session, termination)],
         "redress": termination.redress,
-        "surviving": [_clause(c, who) for c in terminations.surviving(session, _user(who), at=termination.decided_at)],
+        "surviving": [_clause(c, who) for c in clauses.surviving(session, _user(who), at=termination.decided_at)],
         "override_reason": termination.override_reason,
     }
 
@@ -128,6 +146,7 @@ def _undone(session: Session, notice: Notice, who: Reader, now: datetime) -> dic
         "decided_on": who.day(termination.decided_at),
         "rescinded_on": who.day(undone),
         "reinstated_on": who.day(undone),
+        "used_again": termination.undo_reason == terminations.USED_AGAIN,
         "reason": termination.undo_reason,
     }
 
@@ -143,10 +162,16 @@ def _answer(session: Session, notice: Notice, who: Reader, now: datetime) -> dic
     }
 
 
-def _clause(clause: terminations.Clause, who: Reader) -> dict[str, Any]:
+def _clause(clause: clauses.Clause, who: Reader) -> dict[str, Any]:
     url = links.version_url(who.settings, clause.slug, clause.version, locale=who.locale, anchor=clause.anchor)
-    return {"document": clause.document, "version": clause.version, "number": clause.number, "title": clause.title,
-            "text": clause.text, "url": url}  # fmt: skip
+    return {
+        "document": clause.document,
+        "version": clause.version,
+        "number": clause.number,
+        "title": clause.title,
+        "text": clause.text,
+        "url": url,
+    }
 
 
 def _user(who: Reader) -> User:

@@ -16,7 +16,7 @@ from email.utils import parseaddr
 from sqlalchemy import update
 from sqlmodel import Session, col, select
 
-from lifecycle import engagements, history, requests, terminations
+from lifecycle import announcing, engagements, history, requests
 from lifecycle.db import Database
 from lifecycle.errors import AssentError, InvalidInput
 from lifecycle.models import Attempt, Notice, User, Version
@@ -118,8 +118,14 @@ def _prepare(session: Session, notice: Notice, settings: Settings, *, now: datet
     notice.address = who.user.email if who.user else notice.address
     if not notice.address:
         raise InvalidInput("The user has no e-mail address any more.")
-    notice.message = compose(rendered, sender=settings.mail_from, to=notice.address, reply_to=settings.reply_to,
-                             message_id=notice.message_id, date=now)  # fmt: skip
+    notice.message = compose(
+        rendered,
+        sender=settings.mail_from,
+        to=notice.address,
+        reply_to=settings.reply_to,
+        message_id=notice.message_id,
+        date=now,
+    )
 
 
 def message_id(notice: Notice, settings: Settings) -> str:
@@ -134,9 +140,7 @@ def record(session: Session, outcomes: Sequence[Outcome], *, settings: Settings,
     A worker that lost its lease can still prove that its copy was sent; any other late word changes nothing.
     """
     for outcome in outcomes:
-        notice = session.exec(
-            select(Notice).where(Notice.id == outcome.handover.notice_id).with_for_update()
-        ).one()  # fmt: skip
+        notice = session.exec(select(Notice).where(Notice.id == outcome.handover.notice_id).with_for_update()).one()
         _finish_attempt(session, notice, outcome.handover.nth, outcome.reply, at=outcome.at)
         ours = notice.status is NoticeStatus.SENDING and notice.claim == outcome.handover.claim
         proves = outcome.reply.outcome is AttemptOutcome.SENT and NoticeStatus.SENT in NOTICE_TRANSITIONS[notice.status]
@@ -170,7 +174,7 @@ def doubt(session: Session, notice: Notice, *, due_at: datetime, now: datetime) 
     reason = "handed over in doubt twice; staff decide" if left else "handed over in doubt; repeated once"
     _move(session, notice, NoticeStatus.UNKNOWN, reason=reason, now=now)
     if left and notice.purpose is Purpose.TERMINATION_NOTICE:
-        terminations.notice_in_doubt(session, notice, now=now)
+        announcing.in_doubt(session, notice, now=now)
 
 
 def recover(session: Session, *, now: datetime, channel: Channel = Channel.EMAIL) -> int:
@@ -209,12 +213,12 @@ def _after_sent(session: Session, notice: Notice, settings: Settings, *, sent_at
         engagements.tell(session, user, version, notice_id=notice.id, channel=notice.channel, sent_at=sent_at, now=now)
     elif notice.purpose is Purpose.TERMINATION_NOTICE:
         assert notice.termination_id is not None
-        terminations.notice_sent(session, notice.termination_id, sent_at=sent_at, zone=settings.zone, now=now)
+        announcing.sent(session, notice.termination_id, sent_at=sent_at, zone=settings.zone, now=now)
 
 
 def _after_failure(session: Session, notice: Notice, *, now: datetime) -> None:
     if notice.purpose is Purpose.TERMINATION_NOTICE:
-        terminations.notice_failed(session, notice, now=now)
+        announcing.failed(session, notice, now=now)
     elif notice.purpose is Purpose.REQUEST_ANSWERED:
         assert notice.reply_id is not None
         requests.reply_failed(session, notice.reply_id, notice.channel, now=now)
@@ -223,8 +227,16 @@ def _after_failure(session: Session, notice: Notice, *, now: datetime) -> None:
         channel = outbox.next_channel(user, [notice.channel])
         thing = notice.key.split("/")[1]
         if channel is not None and not _tried(session, notice, channel):
-            outbox.owe(session, notice.purpose, thing, user=user, channel=channel, now=now,
-                       version_id=notice.version_id, termination_id=notice.termination_id)  # fmt: skip
+            outbox.owe(
+                session,
+                notice.purpose,
+                thing,
+                user=user,
+                channel=channel,
+                now=now,
+                version_id=notice.version_id,
+                termination_id=notice.termination_id,
+            )
 
 
 def _tried(session: Session, notice: Notice, channel: Channel) -> bool:

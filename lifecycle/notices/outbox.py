@@ -75,8 +75,17 @@ def owe(
     added = insert_once(session, Notice, [row])
     owed = session.exec(select(Notice).where(Notice.key == notice_id)).one()
     if added:
-        history.record(session, "clock", "owed", "notice", owed.id, now=now, purpose=purpose.value, about=thing,
-                       status=owed.status.value)  # fmt: skip
+        history.record(
+            session,
+            "clock",
+            "owed",
+            "notice",
+            owed.id,
+            now=now,
+            purpose=purpose.value,
+            about=thing,
+            status=owed.status.value,
+        )
     return owed
 
 

@@ -29,8 +29,14 @@ _ANYONE = {
     "reply_to": "legal@example.com",
     "external_id": "user-1",
 }
-_CLAUSE = {"document": "Terms of Service", "version": 1, "number": "4.2", "title": "Acceptable use",
-           "text": "You do not resell access.", "url": f"{URL}/terms/1#acceptable-use"}  # fmt: skip
+_CLAUSE = {
+    "document": "Terms of Service",
+    "version": 1,
+    "number": "4.2",
+    "title": "Acceptable use",
+    "text": "You do not resell access.",
+    "url": f"{URL}/terms/1#acceptable-use",
+}
 _VERSION = {
     "document": "Terms of Service",
     "number": 2,
@@ -61,6 +67,7 @@ _UNDONE = {
     "decided_on": "2 March 2026, 09:00 (Central European Time)",
     "rescinded_on": "5 March 2026, 09:00 (Central European Time)",
     "reinstated_on": "5 March 2026, 09:00 (Central European Time)",
+    "used_again": False,
     "reason": "The matter was cleared up.",
 }
 _ANSWER = {
@@ -95,11 +102,25 @@ TURNS: dict[Purpose, list[Mapping[str, Any]]] = {
     Purpose.ACCEPTANCE_OVERDUE: _VERSION_TURNS,
     Purpose.TERMINATION_NOTICE: _TERMINATION_TURNS,
     Purpose.TERMINATION_EFFECTIVE: _TERMINATION_TURNS,
+    Purpose.TERMINATION_RESCINDED: [{"used_again": True}],
+    Purpose.REINSTATED: [{"used_again": True}],
     Purpose.REQUEST_ANSWERED: [{"kind": kind} for kind in RequestKind],
 }
 # Values written by people; the others are ours.
-FREE = {"operator", "external_id", "document", "title", "number", "text", "changes", "reason", "facts", "redress",
-        "override_reason", "answer"}  # fmt: skip
+FREE = {
+    "operator",
+    "external_id",
+    "document",
+    "title",
+    "number",
+    "text",
+    "changes",
+    "reason",
+    "facts",
+    "redress",
+    "override_reason",
+    "answer",
+}
 
 
 def sample(purpose: Purpose, *, operator: str = "Example Ltd") -> dict[str, Any]:
@@ -158,8 +179,14 @@ def _faults(renderer: Renderer, purpose: Purpose, locale: str, cast: str, values
     named = f"email/{locale}/{purpose.value}.md"
     try:
         mail = renderer.render(purpose, values, locale=locale)
-        compose(mail, sender="Example <a@example.com>", to="b@example.com", reply_to="", message_id="<1@example.com>",
-                date=SENT)  # fmt: skip
+        compose(
+            mail,
+            sender="Example <a@example.com>",
+            to="b@example.com",
+            reply_to="",
+            message_id="<1@example.com>",
+            date=SENT,
+        )
     except TemplateError as error:
         yield str(error)
         return

@@ -60,9 +60,11 @@ class Renderer:
         )
         self._layout = Environment(loader=FileSystemLoader(self.folder), undefined=StrictUndefined, autoescape=True)
         self._inliner = css_inline.CSSInliner(
-            extra_css=(self.folder / "email" / "layout.css").read_text("utf-8"), load_remote_stylesheets=False,
-            keep_style_tags=True, keep_at_rules=True,
-        )  # fmt: skip
+            extra_css=(self.folder / "email" / "layout.css").read_text("utf-8"),
+            load_remote_stylesheets=False,
+            keep_style_tags=True,
+            keep_at_rules=True,
+        )
         self._markdown = MarkdownIt("commonmark", {"html": False})
 
     def locales(self) -> list[str]:
@@ -93,9 +95,12 @@ class Renderer:
         subject = header_text(_fill(head.removeprefix("Subject: "), given, str))
         html = self._markdown.renderer.render(tokens, self._markdown.options, {})
         page = self._layout.get_template("email/layout.html").render(
-            subject=subject, lang=locale, dir="rtl" if locale.split("-")[0] in RIGHT_TO_LEFT else "ltr",
-            content=_Safe(_fill(html, given, _html_value)), operator=str(values.get("operator", "")),
-        )  # fmt: skip
+            subject=subject,
+            lang=locale,
+            dir="rtl" if locale.split("-")[0] in RIGHT_TO_LEFT else "ltr",
+            content=_Safe(_fill(html, given, _html_value)),
+            operator=str(values.get("operator", "")),
+        )
         return Rendered(subject, _fill(as_text(tokens), given, _text_value), self._inliner.inline(page), locale)
 
     def _source(self, name: str, values: Mapping[str, Any]) -> str:
@@ -186,9 +191,7 @@ def _inline(children: list[Token]) -> str:
 # -- the message -------------------------------------------------------------------------------------------------------
 
 
-def compose(
-    rendered: Rendered, *, sender: str, to: str, reply_to: str, message_id: str, date: datetime
-) -> bytes:  # fmt: skip
+def compose(rendered: Rendered, *, sender: str, to: str, reply_to: str, message_id: str, date: datetime) -> bytes:
     """The exact bytes handed to the relay: multipart text and HTML, CRLF lines, headers of RFC 5322 and RFC 3834.
 
     Raises TemplateError when the bytes, read back, do not hold exactly the headers that were meant.

@@ -30,13 +30,12 @@ HEADERS = {
 }
 
 # What the buttons of the answer page say and do; the words pressed are kept with the engagement.
-BUTTONS: dict[Mode, list[tuple[str, EngagementKind, str]]] = {
-    Mode.EXPLICIT: [
-        ("accept", EngagementKind.ACCEPTED, "I accept this version"),
-        ("decline", EngagementKind.DECLINED, "I decline this version"),
-    ],
-    Mode.SILENCE: [("object", EngagementKind.OBJECTED, "I object to this version")],
-}
+Buttons = list[tuple[str, EngagementKind, str]]
+ACCEPT_OR_DECLINE: Buttons = [
+    ("accept", EngagementKind.ACCEPTED, "I accept this version"),
+    ("decline", EngagementKind.DECLINED, "I decline this version"),
+]
+OBJECT: Buttons = [("object", EngagementKind.OBJECTED, "I object to this version")]
 
 
 class Pages:
@@ -227,19 +226,42 @@ def _question(session: Session, settings: Settings, token: str, now: datetime) -
         "due": due,
         "last": engagements.last_answer(session, user, version),
         "stands": next(item for item in stands.documents if item.slug == document.slug),
-        "buttons": [] if version.withdrawn_at else BUTTONS.get(version.mode or Mode.NOTICE, []),
+        "buttons": [] if version.withdrawn_at else _buttons(version),
     }
 
 
+def _buttons(version: Version) -> Buttons:
+    """A milder version is accepted too where a stricter one before it was left unanswered."""
+    return OBJECT if version.mode is Mode.SILENCE else ACCEPT_OR_DECLINE
+
+
 def _answer(
-    session: Session, settings: Settings, token: str, choice: str, sha256: str, *,
-    ip: str, user_agent: str, now: datetime,
-) -> str:  # fmt: skip
+    session: Session,
+    settings: Settings,
+    token: str,
+    choice: str,
+    sha256: str,
+    *,
+    ip: str,
+    user_agent: str,
+    now: datetime,
+) -> str:
     user, version, _ = _who(session, settings, token)
-    offered = {name: (kind, words) for name, kind, words in BUTTONS.get(version.mode or Mode.NOTICE, [])}
+    offered = {name: (kind, words) for name, kind, words in _buttons(version)}
     if choice not in offered:
         raise NotFound(f"{choice!r} is not an answer to this version. Open the link again and press a button.")
     kind, words = offered[choice]
-    engagements.engage(session, user, version, kind, sha256=sha256, wording=words, channel="web", ip=ip,
-                       user_agent=user_agent, zone=settings.zone, now=now)  # fmt: skip
+    engagements.engage(
+        session,
+        user,
+        version,
+        kind,
+        sha256=sha256,
+        wording=words,
+        channel="web",
+        ip=ip,
+        user_agent=user_agent,
+        zone=settings.zone,
+        now=now,
+    )
     return kind.value

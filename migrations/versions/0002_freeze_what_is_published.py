@@ -112,8 +112,13 @@ def _upgrade_postgresql() -> None:
         "$$ BEGIN RAISE EXCEPTION '%', TG_ARGV[0] USING ERRCODE = 'integrity_constraint_violation'; END $$"
     )
     for index, (table, act, when, why) in enumerate(RULES):
-        _postgresql_rule(index, table, act, when.replace("IS NOT (", "IS DISTINCT FROM (").replace(
-            "IS NOT NEW", "IS DISTINCT FROM NEW"), why)  # fmt: skip
+        _postgresql_rule(
+            index,
+            table,
+            act,
+            when.replace("IS NOT (", "IS DISTINCT FROM (").replace("IS NOT NEW", "IS DISTINCT FROM NEW"),
+            why,
+        )
     for table in TRUNCATED:
         op.execute(
             f"CREATE TRIGGER frozen_truncate_{table} BEFORE TRUNCATE ON {table} "

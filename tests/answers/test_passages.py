@@ -179,11 +179,43 @@ def test_a_sentence_may_run_over_lines_of_any_ending():
 
 markup = st.sampled_from(
     [
-        "# ", "- ", "1. ", "> ", "\n", "\r\n", "\r", "\n\n", "\t", "    ", "| a | b c d |\n", "|-|-|\n",
-        "<div>\n", "</p>", "\x0c", "\x1f", "\x85", "\u2028", "\xa0", "\ufeff", "```\n", "**", "_", "`", "\\",
-        ". ", ".", "? ", "。", "z. B. ", "word ", "We sell data. ", "[a. B](c)", "13", "Ä",
+        "# ",
+        "- ",
+        "1. ",
+        "> ",
+        "\n",
+        "\r\n",
+        "\r",
+        "\n\n",
+        "\t",
+        "    ",
+        "| a | b c d |\n",
+        "|-|-|\n",
+        "<div>\n",
+        "</p>",
+        "\x0c",
+        "\x1f",
+        "\x85",
+        "\u2028",
+        "\xa0",
+        "\ufeff",
+        "```\n",
+        "**",
+        "_",
+        "`",
+        "\\",
+        ". ",
+        ".",
+        "? ",
+        "。",
+        "z. B. ",
+        "word ",
+        "We sell data. ",
+        "[a. B](c)",
+        "13",
+        "Ä",
     ]
-)  # fmt: skip
+)
 
 
 @given(st.lists(markup | st.text(max_size=4)).map("".join))

@@ -111,8 +111,18 @@ def assent(tmp_path: Path) -> Assent:
 @pytest.fixture
 def stocked(assent: Assent) -> Assent:
     """`terms` with version 1 in force (by explicit acceptance) and a draft 2; the user ada."""
-    assent.done("version", "draft", "terms", assent.file("terms.en.md", TERMS), "--title", "Terms", "--kind", "terms",
-                "--survives", "2")  # fmt: skip
+    assent.done(
+        "version",
+        "draft",
+        "terms",
+        assent.file("terms.en.md", TERMS),
+        "--title",
+        "Terms",
+        "--kind",
+        "terms",
+        "--survives",
+        "2",
+    )
     assent.done("version", "publish", "terms", 1, "--mode", "explicit", "--no-notify")
     assent.done("version", "draft", "terms", assent.file("terms-2.en.md", TERMS_2))
     assent.done("user", "import", assent.file("users.csv", "external_id,email\nada,ada@example.com\n"))

@@ -64,8 +64,21 @@ def test_show_at_an_instant_finds_what_was_in_force_then(stocked: Assent):
 
 
 def test_history_names_the_state_of_each_version(stocked: Assent):
-    stocked.done("version", "publish", "terms", 2, "--mode", "notice", "--effective-at", "+30d", "--no-notify",
-                 "--change", "An age limit.", "--change", "Kinder words.")  # fmt: skip
+    stocked.done(
+        "version",
+        "publish",
+        "terms",
+        2,
+        "--mode",
+        "notice",
+        "--effective-at",
+        "+30d",
+        "--no-notify",
+        "--change",
+        "An age limit.",
+        "--change",
+        "Kinder words.",
+    )
     first, second = stocked.done("document", "history", "terms", "--json").json
     assert (first["state"], second["state"]) == ("in force", "upcoming")
     assert second["changelog"] == ["An age limit.", "Kinder words."]

@@ -56,7 +56,8 @@ def test_a_bot_that_stops_by_itself_is_told_of(monkeypatch: pytest.MonkeyPatch, 
 def serving_process(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     """`assent serve --bot` whose bot is a stand-in, ended whatever the test does."""
     script = (
-        "import sys; from lifecycle.cli import main, serving\n"
+        "import signal, sys; from lifecycle.cli import main, serving\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell's background job is born deaf to it
         f"serving.BOT = [sys.executable, '-c', {STAND_IN!r}, 'up']\n"
         "main(['serve', '--bot'])\n"
     )
@@ -82,8 +83,13 @@ def test_serving_without_a_token_says_that_the_bot_is_off(assent: Assent):
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_serving_starts_the_parts_asked_for_and_ends_cleanly_at_a_signal(number: signal.Signals, tmp_path: Path):
     environment = {"PYTHONPATH": str(Path(__file__).parents[2]), "PATH": os.environ["PATH"]}
-    process = subprocess.Popen([sys.executable, "-m", "lifecycle", "serve", "--worker"], cwd=tmp_path, env=environment,
-                               text=True, stderr=subprocess.PIPE)  # fmt: skip
+    process = subprocess.Popen(
+        [sys.executable, "-m", "lifecycle", "serve", "--worker"],
+        cwd=tmp_path,
+        env=environment,
+        text=True,
+        stderr=subprocess.PIPE,
+    )
     try:
         assert process.stderr is not None
         assert process.stderr.readline() == "Running the worker; Ctrl-C ends it.\n"

@@ -22,7 +22,7 @@ def run(*words: str, folder: Path, stdin: int | None = None) -> subprocess.Compl
     command = [sys.executable, "-m", "lifecycle", *words]
     return subprocess.run(
         command, cwd=folder, env=environment, stdin=stdin, text=True, capture_output=True, check=False
-    )  # fmt: skip
+    )
 
 
 def test_help_names_every_command(assent: Assent):
@@ -60,8 +60,14 @@ def test_groups_hold_the_commands_their_line_names():
 def test_help_loads_nothing_heavy(tmp_path: Path):
     script = "import sys; from lifecycle.cli import main\ntry: main(['--help'])\nexcept SystemExit: pass\n"
     script += f"print('LOADED', sorted({HEAVY!r} & set(sys.modules)))"
-    found = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, env={"PYTHONPATH": str(ROOT)}, text=True,
-                           capture_output=True, check=True)  # fmt: skip
+    found = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(ROOT)},
+        text=True,
+        capture_output=True,
+        check=True,
+    )
     assert found.stdout.splitlines()[-1] == "LOADED []"
 
 
@@ -69,15 +75,28 @@ def test_listing_loads_neither_migrations_nor_the_web_nor_the_bot(tmp_path: Path
     run("init", folder=tmp_path)
     script = "import sys; from lifecycle.cli import main\ntry: main(['document', 'list'])\nexcept SystemExit: pass\n"
     script += "print('LOADED', sorted({'alembic', 'fastapi', 'discord', 'jinja2', 'apscheduler'} & set(sys.modules)))"
-    found = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, env={"PYTHONPATH": str(ROOT)}, text=True,
-                           capture_output=True, check=True)  # fmt: skip
+    found = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(ROOT)},
+        text=True,
+        capture_output=True,
+        check=True,
+    )
     assert found.stdout.splitlines()[-1] == "LOADED []"
 
 
 @pytest.mark.parametrize(
-    "words", [["nonsense"], ["document", "nonsense"], ["document", "show"], ["document", "list", "--nonsense"],
-              ["version", "publish", "terms", "1"], ["version", "publish", "terms", "1", "--mode", "loud"]]
-)  # fmt: skip
+    "words",
+    [
+        ["nonsense"],
+        ["document", "nonsense"],
+        ["document", "show"],
+        ["document", "list", "--nonsense"],
+        ["version", "publish", "terms", "1"],
+        ["version", "publish", "terms", "1", "--mode", "loud"],
+    ],
+)
 def test_wrong_usage_is_status_2(words: list[str], assent: Assent):
     assert "Usage: assent" in assent.wrong(*words)
 
@@ -98,8 +117,14 @@ def test_a_reader_that_goes_away_is_no_fault(tmp_path: Path):
     text.write_text("# Long\n\n" + "word " * 200_000)
     run("version", "draft", "long", str(text), "--title", "Long", folder=tmp_path)
     line = f"{sys.executable} -m lifecycle document show long | head -c 1"
-    found = subprocess.run(["sh", "-c", line], cwd=tmp_path, env={"PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"]},
-                           text=True, capture_output=True, check=False)  # fmt: skip
+    found = subprocess.run(
+        ["sh", "-c", line],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"]},
+        text=True,
+        capture_output=True,
+        check=False,
+    )
     assert found.returncode == 0
     assert found.stderr == ""
 

@@ -122,7 +122,13 @@ async def world(simcord_env: simcord.Env, simcord_bot: Bot, sqlite: Database, cl
     staff = guild.create_text_channel("requests", overwrites=hidden)
     simcord_bot.settings.discord_staff_channel_id = staff.id
     return World(
-        simcord_env, simcord_bot, sqlite, clock, guild, guild.create_text_channel("general"), staff,
+        simcord_env,
+        simcord_bot,
+        sqlite,
+        clock,
+        guild,
+        guild.create_text_channel("general"),
+        staff,
         guild.add_member(simcord_env.create_user("alice")),
         guild.add_member(simcord_env.create_user("sam"), roles=[role]),
-    )  # fmt: skip
+    )

@@ -97,8 +97,9 @@ async def test_a_request_sent_while_discord_was_down_is_posted_later(world: Worl
     world.clock.advance(minutes=1)
     await world.contact("Second")
     assert [card.content.splitlines()[0] for card in world.cards()] == [
-        "**Request 1** · erasure · open", "**Request 2** · erasure · open",
-    ]  # fmt: skip
+        "**Request 1** · erasure · open",
+        "**Request 2** · erasure · open",
+    ]
 
 
 async def test_one_request_that_cannot_be_posted_keeps_none_back(world: World) -> None:

@@ -25,8 +25,14 @@ def owing(world: World) -> World:
 
     def owe(session) -> None:
         _, version = published_terms(session)
-        outbox.owe(session, Purpose.VERSION_PUBLISHED, "version:1", user=users.user(session, "ada"), now=NOW,
-                   version_id=version.id)  # fmt: skip
+        outbox.owe(
+            session,
+            Purpose.VERSION_PUBLISHED,
+            "version:1",
+            user=users.user(session, "ada"),
+            now=NOW,
+            version_id=version.id,
+        )
 
     world.database.run(owe)
     return world

@@ -126,9 +126,15 @@ async def world(sqlite: Database, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
         guild = discord.new_guild("Acme")
         role = guild.role("Staff")
         found = World(
-            discord, guild, guild.channel("general"), guild.channel("requests", only=[role]),
-            guild.user("alice"), guild.user("sam", roles=[role]), sqlite, [],
-        )  # fmt: skip
+            discord,
+            guild,
+            guild.channel("general"),
+            guild.channel("requests", only=[role]),
+            guild.user("alice"),
+            guild.user("sam", roles=[role]),
+            sqlite,
+            [],
+        )
         yield found
         for process in found.processes:
             process.kill()
@@ -220,9 +226,7 @@ async def test_a_killed_bot_comes_back_to_its_old_buttons_and_forms(world: World
     form = await world.sam.click(card, "Answer")
     first.kill()
     await world.discord.until(lambda: not world.discord.gateway.ready, "the bot to be gone")
-    world.database.run(
-        requests.open_request, RequestKind.SUPPORT, subject="Came in meanwhile", source="web", now=NOW
-    )  # fmt: skip
+    world.database.run(requests.open_request, RequestKind.SUPPORT, subject="Came in meanwhile", source="web", now=NOW)
     await world.begin()
     await world.sam.submit_modal(form, text="Begun before the crash.")
     await world.alice.next_dm("Begun before the crash.")

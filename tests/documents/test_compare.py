@@ -81,9 +81,27 @@ def test_edges_apply_too(old: str, new: str):
 
 
 LINES = st.sampled_from(
-    ["# Terms", "## 1. Use", "## 2. Fees", "### (a) Detail", "## Fees", "Setext", "---", "", "\t", "- item", "{{ x }}",
-     "You may use it.", "You must not use it.", "Wörter und 日本語", "\u202e", "a\rb", "\x0c", "\x85 \u2028"]
-)  # fmt: skip
+    [
+        "# Terms",
+        "## 1. Use",
+        "## 2. Fees",
+        "### (a) Detail",
+        "## Fees",
+        "Setext",
+        "---",
+        "",
+        "\t",
+        "- item",
+        "{{ x }}",
+        "You may use it.",
+        "You must not use it.",
+        "Wörter und 日本語",
+        "\u202e",
+        "a\rb",
+        "\x0c",
+        "\x85 \u2028",
+    ]
+)
 TEXTS = st.lists(LINES, max_size=25).map("\n".join) | st.text(max_size=200)
 
 

@@ -262,11 +262,36 @@ def test_an_ambiguous_number_that_is_an_anchor_finds_that_section():
 
 pieces = st.sampled_from(
     [
-        "# ", "## 1. ", "\n", "\r\n", "\r", "\x0b", "\x0c", "\x85", "\u2028", "\t", "    ", "```\n", "~~~",
-        "===\n", "---\n", "> ", "- ", "1. ", "| a | b |\n", "|-|-|\n", "<div>", "[x]: /y\n", "\ufeff", "\\",
-        "**", "word ", "§ 7 ", "ä",
+        "# ",
+        "## 1. ",
+        "\n",
+        "\r\n",
+        "\r",
+        "\x0b",
+        "\x0c",
+        "\x85",
+        "\u2028",
+        "\t",
+        "    ",
+        "```\n",
+        "~~~",
+        "===\n",
+        "---\n",
+        "> ",
+        "- ",
+        "1. ",
+        "| a | b |\n",
+        "|-|-|\n",
+        "<div>",
+        "[x]: /y\n",
+        "\ufeff",
+        "\\",
+        "**",
+        "word ",
+        "§ 7 ",
+        "ä",
     ]
-)  # fmt: skip
+)
 
 
 @given(st.lists(pieces | st.text(max_size=5)).map("".join) | st.text())

@@ -62,8 +62,10 @@ class Memory:
 
 def published_texts_are_unchanged(world: World, ledger: Ledger, memory: Memory) -> None:
     """Rule 1."""
-    bodies = world.rows("SELECT b.id, b.version_id, b.text, b.sha256, v.published_at FROM bodies b "
-                        "JOIN versions v ON v.id = b.version_id WHERE v.published_at IS NOT NULL")  # fmt: skip
+    bodies = world.rows(
+        "SELECT b.id, b.version_id, b.text, b.sha256, v.published_at FROM bodies b "
+        "JOIN versions v ON v.id = b.version_id WHERE v.published_at IS NOT NULL"
+    )
     digests = {row["id"]: hashlib.sha256(bytes(row["text"])).hexdigest() for row in bodies}
     assert all(digests[row["id"]] == row["sha256"] for row in bodies)
     assert {row["version_id"] for row in bodies} == {version.id for version in ledger.versions}
@@ -146,18 +148,26 @@ def terminations_wait_for_their_proof(world: World, ledger: Ledger, now: datetim
 
 
 def _is_looked_after(world: World, termination: int) -> bool:
-    pending = world.rows("SELECT 1 FROM notices WHERE termination_id = :id AND purpose = 'termination_notice' "
-                         "AND status IN ('owed', 'sending', 'deferred', 'unknown')", id=termination)  # fmt: skip
-    told = world.rows("SELECT 1 FROM requests WHERE source = 'assent' AND subject LIKE :about",
-                      about=f"The notice of termination {termination} %")  # fmt: skip
+    pending = world.rows(
+        "SELECT 1 FROM notices WHERE termination_id = :id AND purpose = 'termination_notice' "
+        "AND status IN ('owed', 'sending', 'deferred', 'unknown')",
+        id=termination,
+    )
+    told = world.rows(
+        "SELECT 1 FROM requests WHERE source = 'assent' AND subject LIKE :about",
+        about=f"The notice of termination {termination} %",
+    )
     return bool(pending or told)
 
 
 def notices_are_kept_and_bounded(world: World, ledger: Ledger, memory: Memory) -> None:
     """Rules 6 and 7: one of a kind, never lost, one legal status, never more than two copies."""
     rows = world.rows("SELECT * FROM notices")
-    kinds = [(r["purpose"], r["version_id"], r["termination_id"], r["user_id"], r["channel"])
-             for r in rows if r["purpose"] != "acceptance_reminder"]  # fmt: skip
+    kinds = [
+        (r["purpose"], r["version_id"], r["termination_id"], r["user_id"], r["channel"])
+        for r in rows
+        if r["purpose"] != "acceptance_reminder"
+    ]
     assert len(kinds) == len(set(kinds)), "owed twice"
     now_statuses = {row["id"]: row["status"] for row in rows}
     assert memory.statuses.keys() <= now_statuses.keys(), "a notice was lost"
@@ -179,7 +189,9 @@ def _legal(memory: Memory, notice: int, status: str) -> None:
 
 
 def _everyone_passed_is_owed(world: World, memory: Memory) -> None:
-    missing = world.rows("SELECT u.external_id FROM campaigns c JOIN users u ON u.id <= c.cursor WHERE NOT EXISTS ("
-                         "SELECT 1 FROM notices n WHERE n.user_id = u.id AND n.version_id = c.version_id "
-                         "AND n.purpose = 'version_published')")  # fmt: skip
+    missing = world.rows(
+        "SELECT u.external_id FROM campaigns c JOIN users u ON u.id <= c.cursor WHERE NOT EXISTS ("
+        "SELECT 1 FROM notices n WHERE n.user_id = u.id AND n.version_id = c.version_id "
+        "AND n.purpose = 'version_published')"
+    )
     assert {row["external_id"] for row in missing} <= memory.ended_when_planned, "passed over without a notice"

@@ -78,11 +78,13 @@ class Rules(RuleBasedStateMachine):
             self.publish(slug, Mode.EXPLICIT, notify=False, notice_days=0, deadline_days=0, later=None)
 
     @rule(
-        slug=st.sampled_from(["terms", "terms", "privacy"]), mode=st.sampled_from(Mode),
-        notify=st.sampled_from([True, True, True, False]), notice_days=st.sampled_from([0, 0, 1, 14]),
+        slug=st.sampled_from(["terms", "terms", "privacy"]),
+        mode=st.sampled_from(Mode),
+        notify=st.sampled_from([True, True, True, False]),
+        notice_days=st.sampled_from([0, 0, 1, 14]),
         deadline_days=st.sampled_from([0, 3, 30]),
         later=st.sampled_from([None, None, timedelta(hours=3), timedelta(days=40)]),
-    )  # fmt: skip
+    )
     def publish(
         self, slug: str, mode: Mode, notify: bool, notice_days: int, deadline_days: int, later: timedelta | None
     ) -> None:
@@ -139,16 +141,25 @@ class Rules(RuleBasedStateMachine):
         self._see_what_was_undone()
 
     @rule(
-        pick=picks, about=picks, age=ago,
+        pick=picks,
+        about=picks,
+        age=ago,
         kind=st.sampled_from(["accepted", "accepted", "declined", "objected", "withdrawn", "acknowledged", "viewed"]),
-    )  # fmt: skip
+    )
     def answer(self, pick: int, about: int, kind: str, age: timedelta) -> None:
         name, version, at = self.user(pick), self.version(about), self.now - age
 
         def go(session: Session) -> bool:
             before = {fact.id for fact in engagements.facts(session, users.user(session, name))}
-            fact = engagements.engage(session, users.user(session, name), session.get_one(Version, version.id),
-                                      EngagementKind(kind), at=at, zone=ZONE, now=self.now)  # fmt: skip
+            fact = engagements.engage(
+                session,
+                users.user(session, name),
+                session.get_one(Version, version.id),
+                EngagementKind(kind),
+                at=at,
+                zone=ZONE,
+                now=self.now,
+            )
             return fact.id not in before
 
         if self.run(go):
@@ -160,8 +171,12 @@ class Rules(RuleBasedStateMachine):
 
         def go(session: Session) -> bool:
             before = {fact.id for fact in engagements.facts(session, users.user(session, name))}
-            return engagements.import_binding(session, users.user(session, name), session.get_one(Version, version.id),
-                                              at=at, now=self.now).id not in before  # fmt: skip
+            return (
+                engagements.import_binding(
+                    session, users.user(session, name), session.get_one(Version, version.id), at=at, now=self.now
+                ).id
+                not in before
+            )
 
         if self.run(go):
             self.ledger.answers.append((name, version.id, "imported", at))
@@ -186,8 +201,16 @@ class Rules(RuleBasedStateMachine):
         def go(session: Session) -> None:
             for owed in outbox.notices(session)[pick % 7 :: 7]:
                 thing = owed.key.split("/")[1]
-                outbox.owe(session, owed.purpose, thing, user=session.get(User, owed.user_id), channel=owed.channel,
-                           now=self.now, version_id=owed.version_id, termination_id=owed.termination_id)  # fmt: skip
+                outbox.owe(
+                    session,
+                    owed.purpose,
+                    thing,
+                    user=session.get(User, owed.user_id),
+                    channel=owed.channel,
+                    now=self.now,
+                    version_id=owed.version_id,
+                    termination_id=owed.termination_id,
+                )
             for campaign in session.exec(checks.select(Campaign)):
                 campaigns.start(session, session.get_one(Version, campaign.version_id), at=self.now)
 
@@ -263,10 +286,13 @@ class Rules(RuleBasedStateMachine):
     # -- terminations ----------------------------------------------------------------------------------------------
 
     @rule(
-        pick=picks, by=st.sampled_from([Initiator.PROVIDER, Initiator.PROVIDER, Initiator.USER]),
-        notice_days=st.sampled_from([0, 1, 30]), later=st.sampled_from([None, timedelta(hours=2), timedelta(days=20)]),
-        ground=st.sampled_from([None, "1", "Liability", "99"]), slug=st.sampled_from(["terms", "privacy"]),
-    )  # fmt: skip
+        pick=picks,
+        by=st.sampled_from([Initiator.PROVIDER, Initiator.PROVIDER, Initiator.USER]),
+        notice_days=st.sampled_from([0, 1, 30]),
+        later=st.sampled_from([None, timedelta(hours=2), timedelta(days=20)]),
+        ground=st.sampled_from([None, "1", "Liability", "99"]),
+        slug=st.sampled_from(["terms", "privacy"]),
+    )
     def terminate(
         self, pick: int, by: Initiator, notice_days: int, later: timedelta | None, ground: str | None, slug: str
     ) -> None:
@@ -274,8 +300,15 @@ class Rules(RuleBasedStateMachine):
         cause = terminations.Cause(by, "Spam.", grounds=[(slug, ground)] if ground else [])
 
         def go(session: Session) -> Any:
-            return terminations.terminate(session, users.user(session, name), cause, notice_days=notice_days, zone=ZONE,
-                                          effective_at=self.now + later if later else None, now=self.now)  # fmt: skip
+            return terminations.terminate(
+                session,
+                users.user(session, name),
+                cause,
+                notice_days=notice_days,
+                zone=ZONE,
+                effective_at=self.now + later if later else None,
+                now=self.now,
+            )
 
         made = self.run(go)
         if made is not None:
@@ -311,10 +344,13 @@ class Rules(RuleBasedStateMachine):
 
     # -- the clock -------------------------------------------------------------------------------------------------
 
-    @rule(step=st.one_of(
-        st.integers(1, 300).map(lambda n: timedelta(seconds=n)), st.integers(1, 40).map(lambda n: timedelta(hours=n)),
-        st.sampled_from([timedelta(days=n) for n in (1, 3, 14, 15, 30, 31, 100)]),
-    ))  # fmt: skip
+    @rule(
+        step=st.one_of(
+            st.integers(1, 300).map(lambda n: timedelta(seconds=n)),
+            st.integers(1, 40).map(lambda n: timedelta(hours=n)),
+            st.sampled_from([timedelta(days=n) for n in (1, 3, 14, 15, 30, 31, 100)]),
+        )
+    )
     def time_passes(self, step: timedelta) -> None:
         self.now += step
 

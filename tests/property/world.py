@@ -14,8 +14,19 @@ from sqlalchemy import event, text
 from lifecycle.db import Database
 from lifecycle.settings import load_settings
 
-TABLES = ("versions", "bodies", "engagements", "notices", "attempts", "campaigns", "terminations", "grounds",
-          "requests", "events", "users")  # fmt: skip
+TABLES = (
+    "versions",
+    "bodies",
+    "engagements",
+    "notices",
+    "attempts",
+    "campaigns",
+    "terminations",
+    "grounds",
+    "requests",
+    "events",
+    "users",
+)
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
 
@@ -36,9 +47,15 @@ class World:
         self.folder = Path(tempfile.mkdtemp(prefix="assent-rules-"))
         shutil.copy(_template(), self.folder / "assent.sqlite3")
         self.settings = load_settings(
-            data_dir=self.folder, operator="Acme", mail_from="Acme Legal <legal@acme.example>", secret_key="test-key",
-            time_zone="Europe/Berlin", lease_seconds=120.0, inactivity_days=60, inactivity_notice_days=14,
-        )  # fmt: skip
+            data_dir=self.folder,
+            operator="Acme",
+            mail_from="Acme Legal <legal@acme.example>",
+            secret_key="test-key",
+            time_zone="Europe/Berlin",
+            lease_seconds=120.0,
+            inactivity_days=60,
+            inactivity_notice_days=14,
+        )
         self.database = Database(f"sqlite:///{self.folder / 'assent.sqlite3'}")
         # Power loss is not what these tests are about, and waiting for the disk would halve the examples.
         event.listen(

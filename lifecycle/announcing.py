@@ -1,0 +1,101 @@
+"""The notice of a termination: owed, proven sent, failed, in doubt. Without proof nothing takes effect (rule 5)."""
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import update
+from sqlmodel import Session, col, select
+
+from lifecycle import history, requests
+from lifecycle.models import Notice, Termination, User
+from lifecycle.notices import outbox
+from lifecycle.states import Channel, NoticeStatus, Purpose, RequestKind, add_calendar
+
+
+def announce(session: Session, termination: Termination, user: User, *, due_at: datetime, now: datetime) -> None:
+    notice = owe(session, Purpose.TERMINATION_NOTICE, termination, user, due_at=due_at, now=now)
+    if notice.status is NoticeStatus.SKIPPED:
+        _tell_staff(session, termination, user, "the user has no address on any channel", now=now)
+
+
+def owe(
+    session: Session,
+    purpose: Purpose,
+    termination: Termination,
+    user: User,
+    *,
+    channel: Channel | None = None,
+    due_at: datetime | None = None,
+    now: datetime,
+) -> Notice:
+    return outbox.owe(
+        session,
+        purpose,
+        f"termination:{termination.id}",
+        user=user,
+        channel=channel,
+        due_at=due_at,
+        now=now,
+        termination_id=termination.id,
+    )
+
+
+def sent(session: Session, termination_id: int, *, sent_at: datetime, zone: ZoneInfo, now: datetime) -> None:
+    """The notice is proven sent: from here its period runs."""
+    termination = session.get_one(Termination, termination_id)
+    counted = add_calendar(sent_at, zone, days=termination.notice_days)
+    takes_effect_at = max(termination.effective_at, counted)
+    waiting = (
+        col(Termination.id) == termination_id,
+        col(Termination.takes_effect_at).is_(None),
+        col(Termination.rescinded_at).is_(None),
+    )
+    if session.execute(update(Termination).where(*waiting).values(takes_effect_at=takes_effect_at)).rowcount:  # type: ignore[attr-defined]
+        history.record(
+            session,
+            "clock",
+            "announced",
+            "termination",
+            termination_id,
+            now=now,
+            sent_at=sent_at,
+            takes_effect_at=takes_effect_at,
+        )
+
+
+def failed(session: Session, notice: Notice, *, now: datetime) -> None:
+    """The notice cannot be sent over this channel: try the next one, or leave it to staff."""
+    assert notice.termination_id is not None
+    assert notice.user_id is not None
+    termination, user = session.get_one(Termination, notice.termination_id), session.get_one(User, notice.user_id)
+    if termination.rescinded_at is not None:
+        return
+    tried = session.exec(
+        select(Notice.channel).where(
+            Notice.termination_id == termination.id, Notice.purpose == Purpose.TERMINATION_NOTICE
+        )
+    ).all()
+    channel = outbox.next_channel(user, [Channel(name) for name in tried])
+    if channel is None:
+        _tell_staff(session, termination, user, notice.reason or "every channel failed", now=now)
+    else:
+        owe(session, Purpose.TERMINATION_NOTICE, termination, user, channel=channel, now=now)
+
+
+def in_doubt(session: Session, notice: Notice, *, now: datetime) -> None:
+    """The notice was handed over twice without an answer: only staff can say whether the user was told."""
+    termination = session.get_one(Termination, notice.termination_id)
+    user = session.get_one(User, termination.user_id)
+    _tell_staff(session, termination, user, "the relay never confirmed that it took the notice", now=now)
+
+
+def _tell_staff(session: Session, termination: Termination, user: User, why: str, *, now: datetime) -> None:
+    requests.open_request(
+        session,
+        RequestKind.SUPPORT,
+        subject=f"The notice of termination {termination.id} did not reach the user",
+        details=f"{why}. The termination waits; correct the address and retry the notice, override, or rescind.",
+        user=user,
+        source="assent",
+        now=now,
+    )

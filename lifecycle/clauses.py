@@ -1,0 +1,75 @@
+"""Clauses of a text, quoted: the grounds of a termination, and what survives one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlmodel import Session, col, select
+
+from lifecycle import engagements
+from lifecycle.documents import sections, store
+from lifecycle.errors import InvalidInput, RuleRefused
+from lifecycle.models import Body, Document, Ground, SectionRow, Termination, User, Version
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """A section of a version, quoted: a ground, or one that survives."""
+
+    document: str
+    slug: str
+    version: int
+    number: str
+    title: str
+    anchor: str
+    text: str
+
+
+def bound_sections(
+    session: Session, user: User, references: Sequence[tuple[str, str]], *, at: datetime
+) -> list[SectionRow]:
+    """The sections so named (document slug; number as printed, anchor or title) in what bound the user at `at`.
+
+    Raises RuleRefused when no version of the document bound the user, InvalidInput when it holds no such section.
+    """
+    found = {}
+    for slug, reference in references:
+        document = store.document(session, slug)
+        bound = engagements.bound(session, user, document, at=at)
+        if bound is None:
+            raise RuleRefused(f"No version of {slug!r} binds user {user.external_id!r}, so it can be no ground.")
+        body = store.body(session, bound.version, user.locale)
+        section = sections.find(sections.split(body.text), reference)
+        if section is None:
+            raise InvalidInput(
+                f"Version {bound.version.number} of {slug!r}, which binds user {user.external_id!r}, "
+                f"has no section {reference!r}. `assent document show {slug}` lists its sections."
+            )
+        row = store.section_rows(session, body)[section.position]
+        found[row.id] = row
+    return list(found.values())
+
+
+def grounds(session: Session, termination: Termination) -> list[Clause]:
+    """The sections the termination rests on, quoted."""
+    rows = select(SectionRow).join(Ground, col(Ground.section_id) == col(SectionRow.id))
+    return [_clause(session, row) for row in session.exec(rows.where(Ground.termination_id == termination.id))]
+
+
+def surviving(session: Session, user: User, *, at: datetime) -> list[Clause]:
+    """The sections, of the versions that bound the user at `at`, that still bind after termination."""
+    found = []
+    for bound in engagements.bound_versions(session, user, at=at):
+        body = store.body(session, bound.version, user.locale)
+        found += [_clause(session, row) for row in store.section_rows(session, body) if row.survives]
+    return found
+
+
+def _clause(session: Session, row: SectionRow) -> Clause:
+    body = session.get_one(Body, row.body_id)
+    version = session.get_one(Version, body.version_id)
+    document = session.get_one(Document, version.document_id)
+    text = sections.plain(body.text[row.start : row.end]).strip()
+    if row.level:  # the heading stands beside the quote already
+        text = text.partition("\n")[2].strip()
+    return Clause(body.title, document.slug, version.number, row.number, row.title, row.anchor, text)
