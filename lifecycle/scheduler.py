@@ -26,9 +26,9 @@ class Clockwork:
     def __init__(self, database: Database, settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> None:
         self._database, self._settings, self._clock = database, settings, clock
         self._dispatcher = Dispatcher(database, settings, clock=clock)
-        self._scheduler = AsyncIOScheduler(
-            timezone=UTC, job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 2}
-        )
+        # Three at once: one at work, one in line behind it, and one that sees so and goes.
+        usual = {"misfire_grace_time": None, "coalesce": True, "max_instances": 3}
+        self._scheduler = AsyncIOScheduler(timezone=UTC, job_defaults=usual)
         self._draining: asyncio.Task[None] | None = None
         self._turn = asyncio.Lock()
         self._waiting = False

@@ -46,7 +46,7 @@ class Mail:
         return str(body.get_content()) if body is not None else ""
 
 
-@dataclass(slots=True)
+@dataclass  # without slots: aiosmtpd lists its members, at which Python 3.11.2 stumbles over them
 class Mailbox:
     """All mail that arrived, in order."""
 

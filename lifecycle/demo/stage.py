@@ -19,6 +19,7 @@ from lifecycle.models import Notice
 from lifecycle.notices import outbox
 from lifecycle.states import NoticeStatus, Purpose
 
+UNDER_WAY = {NoticeStatus.SENDING, NoticeStatus.DEFERRED, NoticeStatus.UNKNOWN}
 PATIENCE = timedelta(seconds=30)
 T = TypeVar("T")
 
@@ -67,7 +68,7 @@ class Stage:
         async def done() -> bool:
             due = await self.app.database.aread(jobs.next_due)
             counts = await self.app.database.aread(outbox.counts)
-            return (due is None or due > self.now()) and NoticeStatus.SENDING not in counts
+            return (due is None or due > self.now()) and UNDER_WAY.isdisjoint(counts)
 
         await self.until("the outbox to empty", done)
 
