@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from sqlmodel import Session, col, func, select
 from sqlmodel.sql.expression import SelectOfScalar
 
-from lifecycle import bindings, engagements, terminations
+from lifecycle import bindings, engagements, idempotency, terminations
 from lifecycle.db import Database
 from lifecycle.documents import store
 from lifecycle.models import Campaign, Engagement, Notice, Termination, User, Version
@@ -129,6 +129,11 @@ def _idle_since(cutoff: datetime) -> SelectOfScalar[User]:
     return select(User).where(col(User.last_activity_at) <= cutoff, ~spared.exists()).order_by(col(User.id))
 
 
+def forget_keys(database: Database, settings: Settings, now: datetime) -> int:
+    """Forget the keys and answers of requests of more than a day ago: they hold personal data; how many."""
+    return database.run(idempotency.forget, now=now)
+
+
 def _unanswered(database: Database, mode: Mode) -> Iterator[list[Engagement]]:
     after = 0
     while found := database.read(engagements.unanswered, mode, after=after, limit=CHUNK):
@@ -138,7 +143,7 @@ def _unanswered(database: Database, mode: Mode) -> Iterator[list[Engagement]]:
 
 # By the instant: what a person waits for. In sweeps: what carries its own instant, however late it is written down.
 TO_THE_INSTANT: tuple[Job, ...] = (plan_campaigns, bring_into_effect)
-IN_SWEEPS: tuple[Job, ...] = (deem_silence, remind, end_for_inactivity)
+IN_SWEEPS: tuple[Job, ...] = (deem_silence, remind, end_for_inactivity, forget_keys)
 SWEEP_EVERY = timedelta(minutes=1)
 
 

@@ -3,18 +3,20 @@
 import csv
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from io import BytesIO, TextIOWrapper
+from itertools import chain, islice
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
 from lifecycle import engagements, users
-from lifecycle.db import Database, chunks
+from lifecycle.db import Database
 from lifecycle.documents import store
 from lifecycle.errors import AssentError, Conflict, InvalidInput
 from lifecycle.models import User, Version
@@ -62,9 +64,30 @@ def import_users(
     another system which versions bound the user at `bound_at` (without a zone: in `zone`).
     Raises InvalidInput when the file as a whole cannot be read; a second import of the same file adds nothing.
     """
-    lines, read = _open(path)
+    if path.suffix not in {".csv", ".ndjson", ".jsonl"}:
+        raise InvalidInput(f"{str(path)!r} must end in .csv, .ndjson or .jsonl, so that it is clear how to read it.")
+    try:
+        file = BytesIO(path.read_bytes())
+    except OSError as error:
+        raise InvalidInput(f"{str(path)!r} cannot be read: {error.strerror}.") from None
+    as_csv = path.suffix == ".csv"
+    return import_lines(database, file, as_csv=as_csv, name=repr(str(path)), zone=zone, now=now, progress=progress)
+
+
+def import_lines(
+    database: Database,
+    file: IO[bytes],
+    *,
+    as_csv: bool,
+    name: str,
+    zone: ZoneInfo,
+    now: datetime,
+    progress: Callable[[Iterable[Any]], Iterable[Any]] = iter,
+) -> ImportReport:
+    """`import_users` for an open file, which messages call `name`; a batch of its lines is in memory at a time."""
+    lines, read = _open(file, as_csv, name)
     report = ImportReport()
-    for batch in progress(chunks(lines, BATCH)):
+    for batch in progress(iter(lambda: list(islice(lines, BATCH)), [])):
         part = database.run(_store_batch, batch, read, zone=zone, now=now)
         report.added += part.added
         report.known += part.known
@@ -76,28 +99,24 @@ def import_users(
 # -- reading -----------------------------------------------------------------------------------------------------------
 
 
-def _open(path: Path) -> tuple[list[Line], Reader]:
+def _open(file: IO[bytes], as_csv: bool, name: str) -> tuple[Iterator[Line], Reader]:
     """The lines with something in them, and how one is read."""
-    if path.suffix not in {".csv", ".ndjson", ".jsonl"}:
-        raise InvalidInput(f"{str(path)!r} must end in .csv, .ndjson or .jsonl, so that it is clear how to read it.")
-    try:
-        # Bytes that are not UTF-8 stay recognisable, so that they spoil their own line alone.
-        text = path.read_bytes().decode("utf-8-sig", errors="surrogateescape")
-    except OSError as error:
-        raise InvalidInput(f"{str(path)!r} cannot be read: {error.strerror}.") from None
-    lines = [(n, line) for n, line in enumerate(re.split(r"\r\n|\n|\r", text), start=1) if line.strip()]
-    if not lines:
-        raise InvalidInput(f"{str(path)!r} is empty.")
-    return (lines[1:], _csv_reader(lines[0][1], path)) if path.suffix == ".csv" else (lines, _read_json)
+    # Bytes that are not UTF-8 stay recognisable, so that they spoil their own line alone.
+    text = TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape")
+    lines = ((n, line.removesuffix("\n")) for n, line in enumerate(text, start=1) if line.strip())
+    first = next(lines, None)
+    if first is None:
+        raise InvalidInput(f"{name} is empty.")
+    return (lines, _csv_reader(first[1], name)) if as_csv else (chain([first], lines), _read_json)
 
 
-def _csv_reader(header: str, path: Path) -> Reader:
+def _csv_reader(header: str, file: str) -> Reader:
     delimiter = max(",;\t", key=header.count)
     names = [name.strip() for name in next(csv.reader([header], delimiter=delimiter))]
     if unknown := [name for name in names if name not in COLUMNS]:
-        raise InvalidInput(f"{str(path)!r}: unknown column {unknown[0]!r} in line 1. Known: {', '.join(COLUMNS)}.")
+        raise InvalidInput(f"{file}: unknown column {unknown[0]!r} in line 1. Known: {', '.join(COLUMNS)}.")
     if "external_id" not in names or len(set(names)) < len(names):
-        raise InvalidInput(f"{str(path)!r}: line 1 must name the column external_id, and each column once.")
+        raise InvalidInput(f"{file}: line 1 must name the column external_id, and each column once.")
 
     def read(line: str) -> Mapping[str, Any]:
         try:

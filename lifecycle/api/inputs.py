@@ -1,10 +1,13 @@
 """What the interface takes: every field named, nothing else let in."""
 
 from datetime import datetime
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from lifecycle.states import DocumentKind, EngagementKind, Initiator, Mode, RequestKind
+from lifecycle.states import DocumentKind, EngagementKind, Initiator, Mode, RequestKind, require_aware
+
+Instant = Annotated[datetime, AfterValidator(require_aware)]
 
 
 class Input(BaseModel):
@@ -27,12 +30,12 @@ class NewVersion(Input):
 
 class NewPublication(Input):
     mode: Mode
-    effective_at: datetime | None = None
+    effective_at: Instant | None = None
     notice_days: int = 0
     deadline_days: int = 0
     changelog: list[str] = []
     notify: bool = True
-    notify_at: datetime | None = None
+    notify_at: Instant | None = None
     regime: str = "contract"
     override_reason: str = ""
 
@@ -50,7 +53,7 @@ class UserFacts(Input):
 
 class Seen(Input):
     user: str
-    at: datetime
+    at: datetime  # one without a zone is a problem of its own entry
 
 
 class NewEngagement(Input):
@@ -62,7 +65,7 @@ class NewEngagement(Input):
     channel: str = "api"
     ip: str = ""
     user_agent: str = ""
-    at: datetime | None = None
+    at: Instant | None = None
 
 
 class GroundReference(Input):
@@ -77,8 +80,8 @@ class NewTermination(Input):
     facts: str = ""
     automated: bool = False
     notice_days: int = 0
-    notice_at: datetime | None = None
-    effective_at: datetime | None = None
+    notice_at: Instant | None = None
+    effective_at: Instant | None = None
     regime: str = "contract"
     redress: str = ""
     override_reason: str = ""

@@ -1,4 +1,4 @@
-"""Errors as problem documents (RFC 9457), and the bearer token."""
+"""What leaves instead of an answer: problem documents (RFC 9457), and the first answer to a request sent twice."""
 
 import hmac
 from http import HTTPStatus
@@ -6,11 +6,14 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
+from sqlalchemy.exc import DataError
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from lifecycle.errors import AssentError
-from lifecycle.settings import Settings
+from lifecycle.idempotency import AnsweredBefore
 
 
 def problem(status: int, title: str, detail: str, headers: dict[str, str] | None = None) -> JSONResponse:
@@ -26,15 +29,28 @@ def explain_errors(app: FastAPI) -> None:
     async def refused(request: Request, error: AssentError) -> JSONResponse:
         return problem(error.status, error.title, str(error))
 
+    @app.exception_handler(AnsweredBefore)
+    async def answered(request: Request, before: AnsweredBefore) -> Response:
+        return Response(before.answer, before.status, {"Idempotency-Replayed": "true"}, "application/json")
+
+    @app.exception_handler(DataError)
+    @app.exception_handler(OverflowError)
+    @app.exception_handler(UnicodeEncodeError)
+    async def beyond(request: Request, error: Exception) -> JSONResponse:
+        detail = "A number or instant is out of range, or a text holds a NUL or half of a character."
+        return problem(422, "Invalid input", detail)
+
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
         return problem(422, "Invalid input", "; ".join(map(_explain, error.errors())))
 
     @app.exception_handler(HTTPException)
     async def failed(request: Request, error: HTTPException) -> JSONResponse:
-        detail = (
-            f"There is no {request.method} {request.url.path}." if error.status_code in {404, 405} else error.detail
-        )
+        detail = error.detail
+        if error.status_code in {404, 405}:
+            detail = f"There is no {request.method} {request.url.path}."
+        elif isinstance(error.__cause__, UnicodeDecodeError):
+            detail = "The body is not UTF-8."
         return problem(error.status_code, HTTPStatus(error.status_code).phrase, detail, dict(error.headers or {}))
 
     @app.exception_handler(Exception)
@@ -43,21 +59,27 @@ def explain_errors(app: FastAPI) -> None:
 
 
 def _explain(error: Any) -> str:
-    field = ".".join(map(str, error["loc"][1:]))
+    if error["type"] == "json_invalid":
+        return f"The body is not JSON: {error['ctx']['error']} (character {error['loc'][-1]})."
+    field = ".".join(map(str, error["loc"][1:])) or "The body"
     return f"{field}: {error['msg']} (found {str(error.get('input'))[:80]!r})"
 
 
 class Bearer:
-    """Lets in who knows ASSENT_API_TOKEN; without one set, nobody."""
+    """Lets in who knows ASSENT_API_TOKEN; without one set, nobody. Nothing of a request is read before."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._token = settings.api_token.encode()
+    def __init__(self, app: ASGIApp, token: str) -> None:
+        self._app, self._token = app, token.encode()
 
-    def __call__(self, request: Request) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        refusal = self._refusal(Headers(scope=scope)) if scope["type"] == "http" else None
+        await (refusal or self._app)(scope, receive, send)
+
+    def _refusal(self, headers: Headers) -> JSONResponse | None:
         if not self._token:
-            raise HTTPException(503, "The API is off: set ASSENT_API_TOKEN.")
-        scheme, _, given = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not hmac.compare_digest(given.encode(), self._token):
-            raise HTTPException(
-                401, "Send 'Authorization: Bearer …' with the API token.", {"WWW-Authenticate": "Bearer"}
-            )
+            return problem(503, "Service Unavailable", "The API is off: set ASSENT_API_TOKEN.")
+        scheme, _, given = headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer" and hmac.compare_digest(given.encode("latin-1"), self._token):
+            return None
+        wanted = "Send 'Authorization: Bearer …' with the API token."
+        return problem(401, "Unauthorized", wanted, {"WWW-Authenticate": "Bearer"})

@@ -3,6 +3,7 @@
 from lifecycle.models.document import Body, Document, SectionRow, Version
 from lifecycle.models.engagement import Engagement, Trace
 from lifecycle.models.event import Event
+from lifecycle.models.idempotency import IdempotencyKey
 from lifecycle.models.notice import Attempt, Campaign, Notice
 from lifecycle.models.termination import Ground, Termination
 from lifecycle.models.user import Choice, Reply, Request, User
@@ -16,6 +17,7 @@ __all__ = [
     "Engagement",
     "Event",
     "Ground",
+    "IdempotencyKey",
     "Notice",
     "Reply",
     "Request",

@@ -1,57 +1,10 @@
-"""The HTTP interface: a bearer token, thin endpoints, problems that say what to do."""
+"""The HTTP interface: what the host application does with it, from a text to a standing to an end."""
 
-from collections.abc import Callable, Iterator
-
-import pytest
 from starlette.testclient import TestClient
 
 from lifecycle import users
-from lifecycle.api import api
 from lifecycle.db import Database
-from lifecycle.settings import Settings
 from tests.conftest import NOW
-from tests.helpers import add_user, published_terms
-
-
-@pytest.fixture
-def client(sqlite: Database, make_settings: Callable[..., Settings]) -> Iterator[TestClient]:
-    sqlite.run(published_terms)
-    sqlite.run(add_user)
-    with TestClient(api(make_settings(), sqlite, lambda: NOW)) as client:
-        client.headers["Authorization"] = "Bearer test-token"
-        yield client
-
-
-def test_nobody_gets_in_without_the_token(client: TestClient) -> None:
-    refused = client.get("/documents", headers={"Authorization": "Bearer wrong"})
-    assert (refused.status_code, refused.headers["content-type"]) == (401, "application/problem+json")
-    assert refused.headers["www-authenticate"] == "Bearer"
-
-
-def test_without_a_token_set_the_api_is_off(sqlite: Database, make_settings: Callable[..., Settings]) -> None:
-    off = TestClient(api(make_settings(api_token=""), sqlite, lambda: NOW)).get("/documents")
-    assert (off.status_code, off.json()["detail"]) == (503, "The API is off: set ASSENT_API_TOKEN.")
-
-
-@pytest.mark.parametrize(
-    ("method", "path", "body", "status", "detail"),
-    [
-        ("GET", "/documents/nope", None, 404, "There is no document 'nope'. Known: terms."),
-        ("GET", "/nowhere", None, 404, "There is no GET /nowhere."),
-        ("DELETE", "/documents", None, 405, "There is no DELETE /documents."),
-        ("PUT", "/users/u1", {"shoe": 43}, 422, "shoe: Extra inputs are not permitted"),
-        ("PUT", "/users/u1", {"email": "nope"}, 422, "E-mail address 'nope' is not valid"),
-        ("POST", "/documents/terms/versions/1/publish", {"mode": "notice"}, 409, "was published at"),
-        ("GET", "/users/ada/bound?document=terms&at=2026-01-01T00:00:00", None, 422, "has no time zone"),
-    ],
-)
-def test_a_refusal_is_a_problem_document(
-    client: TestClient, method: str, path: str, body: object, status: int, detail: str
-) -> None:
-    refused = client.request(method, path, json=body)
-    assert refused.headers["content-type"] == "application/problem+json"
-    assert refused.json()["status"] == refused.status_code == status
-    assert detail in refused.json()["detail"]
 
 
 def test_the_host_records_an_acceptance_and_asks_who_is_bound(client: TestClient) -> None:
@@ -63,11 +16,12 @@ def test_the_host_records_an_acceptance_and_asks_who_is_bound(client: TestClient
     assert client.get("/users/ada/standing").json()["decision"] == "allow"
 
 
-def test_activity_reports_each_bad_entry_and_keeps_the_rest(client: TestClient, sqlite: Database) -> None:
+def test_activity_reports_each_bad_entry_and_keeps_the_rest(client: TestClient, database: Database) -> None:
     seen = [{"user": "ada", "at": NOW.isoformat()}, {"user": "nobody", "at": NOW.isoformat()}]
+    seen.append({"user": "ada", "at": "2026-03-02T09:00:00"})
     report = client.post("/activity", json={"seen": seen}).json()
-    assert (report["recorded"], [p["user"] for p in report["problems"]]) == (1, ["nobody"])
-    assert sqlite.read(users.user, "ada").last_activity_at == NOW
+    assert (report["recorded"], [p["user"] for p in report["problems"]]) == (1, ["nobody", "ada"])
+    assert database.read(users.user, "ada").last_activity_at == NOW
 
 
 def test_a_termination_is_decided_read_and_rescinded(client: TestClient) -> None:
@@ -80,11 +34,13 @@ def test_a_termination_is_decided_read_and_rescinded(client: TestClient) -> None
     assert undone["state"] == "rescinded"
 
 
-def test_notices_come_in_pages(client: TestClient) -> None:
+def test_a_notice_is_found_by_its_user_and_shown_whole(client: TestClient) -> None:
     client.post("/users/ada/terminations", json={"initiated_by": "user", "reason": "Bye"})
-    page = client.get("/notices", params={"limit": 1}).json()
-    assert [notice["purpose"] for notice in page["notices"]] == ["termination_notice"]
-    assert client.get("/notices", params={"limit": 1, "after": page["next"]}).json() == {"notices": [], "next": None}
+    asked = {"user": "ada", "status": "owed", "purpose": "termination_notice"}
+    [notice] = client.get("/notices", params=asked).json()["notices"]
+    shown = client.get(f"/notices/{notice['id']}").json()
+    assert shown == notice | {"tries": [], "message": None}
+    assert client.get("/notices", params=asked | {"status": "sent"}).json()["notices"] == []
 
 
 def test_a_request_is_opened_answered_and_closed(client: TestClient) -> None:

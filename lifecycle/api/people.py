@@ -1,0 +1,65 @@
+"""Users: what is known of them, what binds them, what they did and may do."""
+
+from dataclasses import asdict
+
+from fastapi import APIRouter
+from sqlmodel import Session
+
+from lifecycle import activity, engagements, shapes, standing, users
+from lifecycle.api import inputs
+from lifecycle.api.desk import Here, Shape
+from lifecycle.documents import store
+from lifecycle.states import EngagementKind
+
+router = APIRouter()
+
+
+@router.put("/users/{external_id}")
+def put_user(desk: Here, external_id: str, facts: inputs.UserFacts) -> Shape:
+    given = facts.model_dump(exclude_unset=True)
+    return desk.run(lambda s: shapes.user(users.upsert(s, external_id, **given, now=desk.now)))
+
+
+@router.get("/users/{external_id}/standing")
+def get_standing(desk: Here, external_id: str) -> Shape:
+    def work(session: Session) -> Shape:
+        user = users.user(session, external_id)
+        return asdict(standing.standing(session, user, zone=desk.settings.zone, now=desk.now))
+
+    return desk.read(work)
+
+
+@router.get("/users/{external_id}/bound")
+def get_bound(desk: Here, external_id: str, document: str, at: inputs.Instant | None = None) -> Shape:
+    def work(session: Session) -> Shape:
+        user, about = users.user(session, external_id), store.document(session, document)
+        found = engagements.bound(session, user, about, at=at or desk.now)
+        if found is None:
+            return {"document": document, "version": None, "since": None, "proof": None}
+        proof = shapes.engagement(session, found.proof)
+        return {"document": document, "version": found.version.number, "since": found.since, "proof": proof}
+
+    return desk.read(work)
+
+
+@router.post("/users/{external_id}/engagements", status_code=201)
+def engage(desk: Here, external_id: str, new: inputs.NewEngagement) -> Shape:
+    def work(session: Session) -> Shape:
+        user = users.user(session, external_id)
+        version = store.version(session, store.document(session, new.document), new.version)
+        told = new.model_dump(exclude={"document", "version", "kind"})
+        told["actor"] = "host" if new.kind is EngagementKind.IMPORTED else "user"
+        fact = engagements.engage(session, user, version, new.kind, **told, zone=desk.settings.zone, now=desk.now)
+        return shapes.engagement(session, fact)
+
+    return desk.run(work)
+
+
+@router.post("/activity")
+def record_activity(desk: Here, batch: inputs.Activity) -> Shape:
+    def work(session: Session) -> Shape:
+        report = activity.record(session, [(entry.user, entry.at) for entry in batch.seen], now=desk.now)
+        problems = [{"user": user, "detail": detail} for user, detail in report.problems]
+        return {"recorded": report.recorded, "bound": report.bound, "problems": problems}
+
+    return desk.run(work)
