@@ -90,16 +90,18 @@ SAMPLES: dict[Purpose, Mapping[str, Any]] = {
 _VERSION_TURNS: list[Mapping[str, Any]] = [
     *({"mode": mode, "in_force": now} for mode in Mode for now in (True, False)),
     {"mode": Mode.NOTICE, "changes": [], "compare_url": None, "answer_url": None, "due_on": None},
+    {"changes": []},
 ]
 _TERMINATION_TURNS: list[Mapping[str, Any]] = [
     *({"initiated_by": initiator} for initiator in Initiator),
     {"automated": True, "override_reason": "The mailbox is gone.", "notice_days": 0},
     {"facts": "", "grounds": [], "redress": "", "surviving": []},
+    {"notice_days": 1, "grounds": [_CLAUSE, {**_CLAUSE, "number": "", "title": ""}]},
 ]
 TURNS: dict[Purpose, list[Mapping[str, Any]]] = {
     Purpose.VERSION_PUBLISHED: _VERSION_TURNS,
-    Purpose.ACCEPTANCE_REMINDER: _VERSION_TURNS,
-    Purpose.ACCEPTANCE_OVERDUE: _VERSION_TURNS,
+    Purpose.ACCEPTANCE_REMINDER: [],
+    Purpose.ACCEPTANCE_OVERDUE: [],
     Purpose.TERMINATION_NOTICE: _TERMINATION_TURNS,
     Purpose.TERMINATION_EFFECTIVE: _TERMINATION_TURNS,
     Purpose.TERMINATION_RESCINDED: [{"used_again": True}],

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from email import message_from_bytes, policy
+from email.errors import MessageError
 from email.header import Header
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -194,26 +195,36 @@ def _inline(children: list[Token]) -> str:
 def compose(rendered: Rendered, *, sender: str, to: str, reply_to: str, message_id: str, date: datetime) -> bytes:
     """The exact bytes handed to the relay: multipart text and HTML, CRLF lines, headers of RFC 5322 and RFC 3834.
 
-    Raises TemplateError when the bytes, read back, do not hold exactly the headers that were meant.
+    Raises TemplateError for what is no address, and when the bytes, read back, do not hold exactly the headers meant.
     """
-    message = EmailMessage(policy=_EXACT)
     name, address = parseaddr(sender)
+    message = EmailMessage(policy=_EXACT.clone(utf8=not (address + to).isascii()))  # RFC 6532, as SMTPUTF8 announces
     meant = {
-        "From": str(Address(header_text(name), addr_spec=address)),
-        "To": str(Address(addr_spec=to)),
+        "From": _mailbox(address, header_text(name)),
+        "To": _mailbox(to),
         "Subject": rendered.subject,
         "Date": format_datetime(date),
         "Message-ID": message_id,
         "Auto-Submitted": "auto-generated",
         "Content-Language": rendered.locale,
     } | ({"Reply-To": reply_to} if reply_to else {})
-    for header, value in meant.items():
-        message[header] = value
     message.set_content(rendered.text, cte="quoted-printable")
     message.add_alternative(rendered.html, subtype="html", cte="quoted-printable")
+    for header, value in meant.items():  # after the content, which takes every Content-… header set before with it
+        message[header] = value
     data = message.as_bytes()
     _require_as_meant(data, meant)
     return data
+
+
+def _mailbox(address: str, name: str = "") -> str:
+    local, _, domain = address.rpartition("@")
+    try:
+        if address.isascii():
+            return str(Address(name, addr_spec=address))
+        return str(Address(name, local, domain))
+    except (MessageError, ValueError, IndexError):
+        raise TemplateError(f"{address!r} is not an e-mail address.") from None
 
 
 class _Exact(policy.EmailPolicy):
@@ -233,7 +244,7 @@ _EXACT = _Exact(linesep="\r\n")
 def _require_as_meant(data: bytes, meant: Mapping[str, str]) -> None:
     """Python 3.11 lets an encoded newline through into headers, so the bytes are read back and compared."""
     found = message_from_bytes(data, policy=policy.default)
-    extra = set(found.keys()) - set(meant) - {"MIME-Version", "Content-Type"}
+    extra = set(found.keys()) ^ {*meant, "MIME-Version", "Content-Type"}
     wrong = [name for name in ("To", "Subject", "Message-ID") if str(found[name]) != meant[name]]
     if extra or wrong or len(found.keys()) != len(set(found.keys())):
         raise TemplateError(f"The message would not carry the headers meant: {', '.join(sorted(extra) + wrong)}.")

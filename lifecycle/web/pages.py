@@ -5,21 +5,21 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated, Any
 
+from babel import Locale, UnknownLocaleError
 from fastapi import APIRouter, FastAPI, Form, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 from sqlmodel import Session
 from starlette.exceptions import HTTPException
 
-from lifecycle import bindings, engagements, links, standing
 from lifecycle.db import Database
 from lifecycle.documents import compare, sections, store
-from lifecycle.errors import AssentError, NotFound
-from lifecycle.models import Body, Document, User, Version
+from lifecycle.errors import AssentError, InvalidInput, NotFound, RuleRefused
+from lifecycle.models import Document, Version
 from lifecycle.settings import Settings, resource
-from lifecycle.states import EngagementKind, Mode
-from lifecycle.web import markup
+from lifecycle.web import answering, markup
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; "
@@ -29,13 +29,8 @@ HEADERS = {
     "Cache-Control": "no-cache",
 }
 
-# What the buttons of the answer page say and do; the words pressed are kept with the engagement.
-Buttons = list[tuple[str, EngagementKind, str]]
-ACCEPT_OR_DECLINE: Buttons = [
-    ("accept", EngagementKind.ACCEPTED, "I accept this version"),
-    ("decline", EngagementKind.DECLINED, "I decline this version"),
-]
-OBJECT: Buttons = [("object", EngagementKind.OBJECTED, "I object to this version")]
+# How an error is headed for someone who reads pages; the others say it well enough.
+HEADINGS: dict[type[AssentError], str] = {InvalidInput: "That did not work", RuleRefused: "That is not possible"}
 
 
 class Pages:
@@ -47,6 +42,7 @@ class Pages:
             loader=FileSystemLoader(resource("templates") / "web"), undefined=StrictUndefined, autoescape=True
         )
         self._jinja.filters["day"] = self._day
+        self._jinja.filters["language"] = _language
         self.style = (resource("templates") / "web" / "style.css").read_text("utf-8")
 
     def show(self, name: str, *, status: int = 200, **values: Any) -> HTMLResponse:
@@ -56,8 +52,19 @@ class Pages:
     def problem(self, status: int, title: str, detail: str) -> HTMLResponse:
         return self.show("problem", status=status, title=title, detail=detail)
 
-    def _day(self, instant: datetime) -> str:
-        return f"{instant.astimezone(self.settings.zone):%Y-%m-%d %H:%M %Z}"
+    def _day(self, instant: datetime) -> Markup:
+        local = instant.astimezone(self.settings.zone)
+        return Markup('<time datetime="{}">{}</time>').format(
+            local.isoformat(timespec="seconds"), f"{local:%Y-%m-%d %H:%M %Z}"
+        )
+
+
+def _language(locale: str) -> str:
+    """A language by its own name, such as Deutsch."""
+    try:
+        return Locale.parse(locale, sep="-").get_display_name() or locale
+    except (UnknownLocaleError, ValueError):
+        return locale
 
 
 def routes(pages: Pages) -> APIRouter:
@@ -75,7 +82,8 @@ def routes(pages: Pages) -> APIRouter:
 
     @router.get("/answer/{token}")
     def ask(token: str) -> HTMLResponse:
-        return pages.show("answer", done="", **read(_question, pages.settings, token, now()))
+        at = now()
+        return pages.show("answer", done="", now=at, **read(answering.question, pages.settings, token, at))
 
     @router.post("/answer/{token}")
     def answer(
@@ -83,8 +91,9 @@ def routes(pages: Pages) -> APIRouter:
     ) -> HTMLResponse:
         client = request.client.host if request.client else ""
         agent = request.headers.get("user-agent", "")[:500]
-        done = write(_answer, pages.settings, token, answer, sha256, ip=client, user_agent=agent, now=now())
-        return pages.show("answer", done=done, **read(_question, pages.settings, token, now()))
+        at = now()
+        done = write(answering.answer, pages.settings, token, answer, sha256, ip=client, user_agent=agent, now=at)
+        return pages.show("answer", done=done, now=at, **read(answering.question, pages.settings, token, at))
 
     @router.get("/{slug}")
     def current(slug: str, locale: Annotated[str, Query(max_length=35)] = "") -> HTMLResponse:
@@ -110,7 +119,7 @@ def explain_errors(site: FastAPI, pages: Pages) -> None:
 
     @site.exception_handler(AssentError)
     async def refused(request: Request, error: AssentError) -> HTMLResponse:
-        return pages.problem(error.status, error.title, str(error))
+        return pages.problem(error.status, HEADINGS.get(type(error), error.title), str(error))
 
     @site.exception_handler(RequestValidationError)
     async def unreadable(request: Request, error: RequestValidationError) -> HTMLResponse:
@@ -158,6 +167,7 @@ def _version(session: Session, slug: str, number: int | None, locale: str, now: 
         "bodies": store.bodies(session, version),
         "sections": [section for section in sections.split(body.text) if section.level],
         "html": markup.text_html(body.text),
+        "has_title": markup.has_title(body.text),
         "changes": (body.changelog or version.changelog).splitlines(),
     }
 
@@ -171,9 +181,9 @@ def _state(version: Version, in_force: Version | None, now: datetime) -> str:
 
 
 def _published(session: Session, document: Document, number: int) -> Version:
-    """A draft is nobody's business yet, so it is not found."""
-    version = store.version(session, document, number)
-    if version.published_at is None:
+    """A draft is nobody's business yet, so it is not found, nor named among what there is."""
+    version = next((found for found in store.chain(session, document.id) if found.number == number), None)
+    if version is None:
         raise NotFound(f"There is no version {number} of {document.title}.")
     return version
 
@@ -194,74 +204,7 @@ def _compare(session: Session, slug: str, old: int, new: int, locale: str) -> di
         "new": versions[1],
         "changed": [(c, markup.change_html(c)) for c in changes if c.kind is not compare.ChangeKind.KEPT],
         "kept": sum(change.kind is compare.ChangeKind.KEPT for change in changes),
+        "body": after,
+        "bodies": store.bodies(session, versions[1]),
         "other_languages": before.locale != after.locale,
     }
-
-
-# -- answering -------------------------------------------------------------------------------------------------------
-
-
-def _who(session: Session, settings: Settings, token: str) -> tuple[User, Version, Body]:
-    user_id, version_id = links.read_answer_token(settings, token)
-    user, version = session.get(User, user_id), session.get(Version, version_id)
-    if user is None or version is None:
-        raise NotFound("What this link is about is no longer here.")
-    return user, version, store.body(session, version, user.locale)
-
-
-def _question(session: Session, settings: Settings, token: str, now: datetime) -> dict[str, Any]:
-    """What the page asks. Looking changes nothing: mail scanners open links too."""
-    user, version, body = _who(session, settings, token)
-    document = session.get_one(Document, version.document_id)
-    told = engagements.notified(session, user, version)
-    due = bindings.deadline(version, told.at, settings.zone) if told else None
-    stands = standing.standing(session, user, zone=settings.zone, now=now)
-    return {
-        "token": token,
-        "user": user,
-        "document": document,
-        "version": version,
-        "body": body,
-        "changes": (body.changelog or version.changelog).splitlines(),
-        "due": due,
-        "last": engagements.last_answer(session, user, version),
-        "stands": next(item for item in stands.documents if item.slug == document.slug),
-        "buttons": [] if version.withdrawn_at else _buttons(version),
-    }
-
-
-def _buttons(version: Version) -> Buttons:
-    """A milder version is accepted too where a stricter one before it was left unanswered."""
-    return OBJECT if version.mode is Mode.SILENCE else ACCEPT_OR_DECLINE
-
-
-def _answer(
-    session: Session,
-    settings: Settings,
-    token: str,
-    choice: str,
-    sha256: str,
-    *,
-    ip: str,
-    user_agent: str,
-    now: datetime,
-) -> str:
-    user, version, _ = _who(session, settings, token)
-    offered = {name: (kind, words) for name, kind, words in _buttons(version)}
-    if choice not in offered:
-        raise NotFound(f"{choice!r} is not an answer to this version. Open the link again and press a button.")
-    kind, words = offered[choice]
-    engagements.engage(
-        session,
-        user,
-        version,
-        kind,
-        sha256=sha256,
-        wording=words,
-        channel="web",
-        ip=ip,
-        user_agent=user_agent,
-        zone=settings.zone,
-        now=now,
-    )
-    return kind.value

@@ -1,0 +1,115 @@
+"""The page behind a signed link: what it asks, which answers are open, and the answer given."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlmodel import Session
+
+from lifecycle import bindings, engagements, links, standing
+from lifecycle.documents import store
+from lifecycle.errors import NotFound
+from lifecycle.models import Body, Document, Engagement, User, Version
+from lifecycle.settings import Settings
+from lifecycle.states import EngagementKind, Mode
+
+# What the buttons of the answer page say and do; the words pressed are kept with the engagement.
+Buttons = list[tuple[str, EngagementKind, str]]
+ACCEPT_OR_DECLINE: Buttons = [
+    ("accept", EngagementKind.ACCEPTED, "I accept this version"),
+    ("decline", EngagementKind.DECLINED, "I decline this version"),
+]
+OBJECT: Buttons = [("object", EngagementKind.OBJECTED, "I object to this version")]
+
+
+def _who(session: Session, settings: Settings, token: str) -> tuple[User, Version, Body]:
+    user_id, version_id = links.read_answer_token(settings, token)
+    user, version = session.get(User, user_id), session.get(Version, version_id)
+    if user is None or version is None:
+        raise NotFound("What this link is about is no longer here.")
+    return user, version, store.body(session, version, user.locale)
+
+
+def question(session: Session, settings: Settings, token: str, now: datetime) -> dict[str, Any]:
+    """What the page asks. Looking changes nothing: mail scanners open links too."""
+    user, version, body = _who(session, settings, token)
+    document = session.get_one(Document, version.document_id)
+    asking, mode = _asked(session, user, version, now)
+    told = engagements.notified(session, user, asking)
+    due = bindings.deadline(asking, told.at, settings.zone) if told else None
+    stands = standing.standing(session, user, zone=settings.zone, now=now)
+    last = engagements.last_answer(session, user, version)
+    return {
+        "token": token,
+        "user": user,
+        "document": document,
+        "version": version,
+        "body": body,
+        "changes": (body.changelog or version.changelog).splitlines(),
+        "mode": mode,
+        "due": due,
+        "last": last,
+        "stands": next(item for item in stands.documents if item.slug == document.slug),
+        "withdrawn": version.withdrawn_at is not None and version.withdrawn_at <= now,
+        "buttons": _open_buttons(version, mode, last, due, now),
+    }
+
+
+def _asked(session: Session, user: User, version: Version, now: datetime) -> tuple[Version, Mode]:
+    """Which version says what it takes to bind this user, and that: an earlier one left unanswered may ask for more."""
+    versions, known = store.chain(session, version.document_id), engagements.facts(session, user)
+    at = max(now, version.effective_at or now)
+    asking = bindings.asking(bindings.pending(versions, known, version, at=at))
+    if asking is not version and (asking.mode is Mode.EXPLICIT or engagements.last_answer(session, user, asking)):
+        return asking, Mode.EXPLICIT
+    return version, bindings.mode_of(version)
+
+
+def _buttons(mode: Mode) -> Buttons:
+    return OBJECT if mode is Mode.SILENCE else ACCEPT_OR_DECLINE
+
+
+def _open_buttons(
+    version: Version, mode: Mode, last: Engagement | None, due: datetime | None, now: datetime
+) -> Buttons:
+    """The buttons that would do something: not the answer given, nor one that would be refused."""
+    if version.withdrawn_at is not None and version.withdrawn_at <= now:
+        return []
+    if mode is Mode.SILENCE and due is not None and due < now:
+        return []
+    given = last.kind if last else None
+    return [
+        button for button in _buttons(mode) if button[1] is not given and (given, button[1]) not in engagements.REFUSED
+    ]
+
+
+def answer(
+    session: Session,
+    settings: Settings,
+    token: str,
+    choice: str,
+    sha256: str,
+    *,
+    ip: str,
+    user_agent: str,
+    now: datetime,
+) -> str:
+    user, version, _ = _who(session, settings, token)
+    _, mode = _asked(session, user, version, now)
+    offered = {name: (kind, words) for name, kind, words in _buttons(mode)}
+    if choice not in offered:
+        raise NotFound(f"{choice!r} is not an answer to this version. Open the link again and press a button.")
+    kind, words = offered[choice]
+    engagements.engage(
+        session,
+        user,
+        version,
+        kind,
+        sha256=sha256,
+        wording=words,
+        channel="web",
+        ip=ip,
+        user_agent=user_agent,
+        zone=settings.zone,
+        now=now,
+    )
+    return kind.value
