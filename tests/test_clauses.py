@@ -1,0 +1,134 @@
+"""Clauses are quoted from the version that bound the user, in the user's language, and never from another one."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from sqlmodel import Session
+
+from lifecycle import clauses, terminations
+from lifecycle.clauses import Clause, bound_sections, surviving
+from lifecycle.db import Database
+from lifecycle.documents import store
+from lifecycle.documents.publishing import Publication, publish
+from lifecycle.errors import InvalidInput, NotFound, RuleRefused
+from lifecycle.models import User, Version
+from lifecycle.states import EngagementKind, Initiator, Mode
+from tests.conftest import NOW
+from tests.helpers import ZONE, add_user, published_terms
+from tests.test_engagements import engage
+
+DAY = timedelta(days=1)
+BILINGUAL = {
+    "en": "# Terms\n\n## 1. Use\n\nBe *nice*, see [the list](https://a.example).\n\n## 2. Liability\n\nNone.\n",
+    "de": "# Bedingungen\n\n## 1. Nutzung\n\nSei nett.\n\n## 2. Haftung\n\nKeine.\n",
+}
+
+
+@pytest.fixture
+def session(sqlite: Database) -> Iterator[Session]:
+    with Session(sqlite.engine, expire_on_commit=False) as session, session.begin():
+        yield session
+
+
+def bound_user(session: Session, name: str = "ada", *, locale: str = "") -> User:
+    """A user bound to version 1 of `terms`."""
+    user = add_user(session, name, locale=locale)
+    engage(session, user, session.get_one(Version, 1), EngagementKind.ACCEPTED)
+    return user
+
+
+def another_version(session, texts, *, surviving=()) -> Version:
+    document = store.document(session, "terms")
+    version = store.draft_version(session, document, texts, surviving=surviving, now=NOW)
+    return publish(session, version, Publication(Mode.EXPLICIT, notify=False), zone=ZONE, now=NOW)
+
+
+@pytest.mark.parametrize("reference", ["2", "2.", "Liability", "#liability", "liability", " liability "])
+def test_a_section_is_meant_by_number_title_or_anchor(session: Session, reference: str) -> None:
+    published_terms(session)
+    [row] = bound_sections(session, bound_user(session), [("terms", reference)], at=NOW)
+    assert (row.number, row.title) == ("2", "Liability")
+
+
+def test_a_section_named_twice_is_one(session: Session) -> None:
+    published_terms(session)
+    twice = [("terms", "2"), ("terms", "1"), ("terms", "Liability")]
+    assert [row.number for row in bound_sections(session, bound_user(session), twice, at=NOW)] == ["2", "1"]
+
+
+def test_a_clause_of_a_version_that_does_not_bind_is_no_ground(session: Session) -> None:
+    published_terms(session)
+    user, newer = bound_user(session), another_version(session, {"en": "# Terms\n\n## 9. New\n\nNo bots.\n"})
+    with pytest.raises(InvalidInput, match="Version 1 of 'terms', which binds user 'ada', has no section '9'"):
+        bound_sections(session, user, [("terms", "9")], at=NOW)
+    engage(session, user, newer, EngagementKind.ACCEPTED, at=NOW + DAY)
+    assert [row.number for row in bound_sections(session, user, [("terms", "9")], at=NOW + DAY)] == ["9"]
+    assert [row.number for row in bound_sections(session, user, [("terms", "2")], at=NOW)] == ["2"]
+
+
+def test_where_nothing_binds_there_is_no_ground(session: Session) -> None:
+    published_terms(session)
+    with pytest.raises(RuleRefused, match="No version of 'terms' binds user 'ada', so it can be no ground"):
+        bound_sections(session, add_user(session), [("terms", "1")], at=NOW)
+    with pytest.raises(NotFound, match=r"no document 'rules'\. Known: terms"):
+        bound_sections(session, add_user(session), [("rules", "1")], at=NOW)
+
+
+def test_grounds_are_quoted_as_readable_text_without_their_heading(session: Session) -> None:
+    published_terms(session, text=BILINGUAL["en"])
+    user = bound_user(session)
+    cause = terminations.Cause(Initiator.PROVIDER, "Spam.", grounds=[("terms", "1")])
+    made = terminations.terminate(session, user, cause, zone=ZONE, now=NOW)
+    assert clauses.grounds(session, made) == [Clause("Terms", "terms", 1, "1", "Use", "use", "Be nice, see the list.")]
+
+
+def test_grounds_stay_those_of_the_version_that_bound_when_the_end_was_decided(session: Session) -> None:
+    published_terms(session)
+    user = bound_user(session)
+    cause = terminations.Cause(Initiator.PROVIDER, "Spam.", grounds=[("terms", "1")])
+    made = terminations.terminate(session, user, cause, zone=ZONE, now=NOW)
+    newer = another_version(session, {"en": "# Terms\n\n## 1. Use\n\nBe nicer.\n"})
+    engage(session, user, newer, EngagementKind.ACCEPTED, at=NOW + DAY)
+    assert [(clause.version, clause.text) for clause in clauses.grounds(session, made)] == [(1, "Be nice.")]
+
+
+@pytest.mark.parametrize(
+    ("locale", "text"), [("de-AT", "Sei nett."), ("fr", "Be nice, see the list."), ("", "Be nice")]
+)
+def test_clauses_are_quoted_in_the_users_language_if_there_is_a_text(session: Session, locale: str, text: str) -> None:
+    published_terms(session)
+    bilingual = another_version(session, BILINGUAL)
+    user = bound_user(session, locale=locale)
+    engage(session, user, bilingual, EngagementKind.ACCEPTED)
+    cause = terminations.Cause(Initiator.PROVIDER, "Spam.", grounds=[("terms", "1")])
+    [clause] = clauses.grounds(session, terminations.terminate(session, user, cause, zone=ZONE, now=NOW))
+    assert clause.text.startswith(text)
+
+
+def test_what_survives_is_what_was_marked_in_the_version_that_bound(session: Session) -> None:
+    published_terms(session)
+    ada, bob = bound_user(session), bound_user(session, "bob", locale="de")
+    newer = another_version(session, BILINGUAL, surviving=["1", "2"])
+    engage(session, bob, newer, EngagementKind.ACCEPTED)
+    assert surviving(session, ada, at=NOW) == [
+        Clause("Terms", "terms", 1, "2", "Liability", "liability", "This survives termination.")
+    ]
+    assert [(clause.version, clause.title) for clause in surviving(session, bob, at=NOW)] == [
+        (2, "Nutzung"),
+        (2, "Haftung"),
+    ]
+
+
+def test_nothing_survives_where_nothing_bound(session: Session) -> None:
+    published_terms(session)
+    assert surviving(session, add_user(session), at=NOW) == []
+    ada = bound_user(session)
+    assert surviving(session, ada, at=NOW - DAY) == []
+
+
+def test_a_text_without_headings_is_one_clause_and_quoted_whole(session: Session) -> None:
+    published_terms(session, text="Be nice.\n\nAlways.\n")
+    cause = terminations.Cause(Initiator.PROVIDER, "Spam.", grounds=[("terms", "_top")])
+    [clause] = clauses.grounds(session, terminations.terminate(session, bound_user(session), cause, zone=ZONE, now=NOW))
+    assert clause.text == "Be nice.\nAlways."
