@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlmodel import Session
 
-from lifecycle import engagements, terminations, users
+from lifecycle import deeming, terminations, users
 from lifecycle.errors import AssentError, InvalidInput
 from lifecycle.states import require_aware
 
@@ -38,4 +38,4 @@ def _record_one(session: Session, external_id: str, at: datetime, *, now: dateti
     user = users.user(session, external_id)
     terminations.cancel_inactivity(session, user, activity_at=at, now=now)
     users.touch(session, user, at=at)
-    return len(engagements.deem_by_use(session, user, activity_at=at, now=now))
+    return len(deeming.deem_by_use(session, user, activity_at=at, now=now))

@@ -68,7 +68,7 @@ def failed(session: Session, notice: Notice, *, now: datetime) -> None:
     assert notice.termination_id is not None
     assert notice.user_id is not None
     termination, user = session.get_one(Termination, notice.termination_id), session.get_one(User, notice.user_id)
-    if termination.rescinded_at is not None:
+    if _taken_back(termination):
         return
     tried = session.exec(
         select(Notice.channel).where(
@@ -85,16 +85,27 @@ def failed(session: Session, notice: Notice, *, now: datetime) -> None:
 def in_doubt(session: Session, notice: Notice, *, now: datetime) -> None:
     """The notice was handed over twice without an answer: only staff can say whether the user was told."""
     termination = session.get_one(Termination, notice.termination_id)
+    if _taken_back(termination):
+        return
     user = session.get_one(User, termination.user_id)
     _tell_staff(session, termination, user, "the relay never confirmed that it took the notice", now=now)
 
 
+def _taken_back(termination: Termination) -> bool:
+    return termination.rescinded_at is not None or termination.reinstated_at is not None
+
+
 def _tell_staff(session: Session, termination: Termination, user: User, why: str, *, now: datetime) -> None:
+    ends = termination.takes_effect_at
+    if ends is None:
+        what = "The termination waits; correct the address and retry the notice, override, or rescind."
+    else:
+        what = f"The termination takes effect at {ends.isoformat()} all the same; see to it that the user learns of it."
     requests.open_request(
         session,
         RequestKind.SUPPORT,
         subject=f"The notice of termination {termination.id} did not reach the user",
-        details=f"{why}. The termination waits; correct the address and retry the notice, override, or rescind.",
+        details=f"{why}. {what}",
         user=user,
         source="assent",
         now=now,

@@ -66,7 +66,7 @@ def _derive(
     for version in store.standing_chain(versions, at):
         carried = current if strictest is Mode.EDITORIAL and version.mode is Mode.EDITORIAL else None
         strictest = max(strictest, mode_of(version), key=lambda mode: mode.strictness)
-        proof = _proof(version, known, BINDING_KINDS[strictest]) or (carried and carried[1])
+        proof = carried[1] if carried else _proof(version, known, BINDING_KINDS[strictest])
         if proof is not None:
             current, strictest = (version, proof), Mode.EDITORIAL
     return current
@@ -103,6 +103,20 @@ def pending(
 def asking(pending: Sequence[Version]) -> Version:
     """Of what does not bind yet, the version that says what it takes: the strictest, and of equals the latest."""
     return max(reversed(pending), key=lambda version: mode_of(version).strictness)
+
+
+def asked_of(
+    versions: Sequence[Version], facts: Sequence[Engagement], version: Version, *, at: datetime
+) -> tuple[Version, Mode]:
+    """Which version says what it takes to bind the user to `version`, and that.
+
+    An earlier one that must be accepted, or was answered otherwise, can only be made good by accepting.
+    """
+    earlier = asking(pending(versions, facts, version, at=at))
+    answered = any(fact.version_id == earlier.id and fact.kind in ANSWERS for fact in facts)
+    if earlier is not version and (earlier.mode is Mode.EXPLICIT or answered):
+        return earlier, Mode.EXPLICIT
+    return version, mode_of(version)
 
 
 def mode_of(version: Version) -> Mode:

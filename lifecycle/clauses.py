@@ -19,6 +19,7 @@ class Clause:
     document: str
     slug: str
     version: int
+    locale: str
     number: str
     title: str
     anchor: str
@@ -52,8 +53,9 @@ def bound_sections(
 
 def grounds(session: Session, termination: Termination) -> list[Clause]:
     """The sections the termination rests on, quoted."""
-    rows = select(SectionRow).join(Ground, col(Ground.section_id) == col(SectionRow.id))
-    return [_clause(session, row) for row in session.exec(rows.where(Ground.termination_id == termination.id))]
+    of_termination = select(SectionRow).join(Ground, col(Ground.section_id) == col(SectionRow.id))
+    rows = of_termination.where(Ground.termination_id == termination.id).order_by(col(Ground.id))
+    return [_clause(session, row) for row in session.exec(rows)]
 
 
 def surviving(session: Session, user: User, *, at: datetime) -> list[Clause]:
@@ -72,4 +74,4 @@ def _clause(session: Session, row: SectionRow) -> Clause:
     text = sections.plain(body.text[row.start : row.end]).strip()
     if row.level:  # the heading stands beside the quote already
         text = text.partition("\n")[2].strip()
-    return Clause(body.title, document.slug, version.number, row.number, row.title, row.anchor, text)
+    return Clause(body.title, document.slug, version.number, body.locale, row.number, row.title, row.anchor, text)

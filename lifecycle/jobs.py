@@ -3,13 +3,13 @@
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
-from lifecycle import bindings, engagements, idempotency, terminations
+from lifecycle import bindings, deeming, idempotency, ledger, terminations
 from lifecycle.db import Database
 from lifecycle.documents import store
-from lifecycle.models import Campaign, Engagement, Notice, Termination, User, Version
+from lifecycle.models import Engagement, Notice, Termination, User, Version
 from lifecycle.notices import campaigns, outbox
 from lifecycle.settings import Settings
 from lifecycle.states import Initiator, Mode, Purpose, add_calendar
@@ -42,7 +42,7 @@ def deem_silence(database: Database, settings: Settings, now: datetime) -> int:
     """Bind told users whose window to object has passed in silence; how many."""
 
     def deem(session: Session, told: list[Engagement]) -> int:
-        made = (engagements.deem_by_silence(session, fact, zone=settings.zone, now=now) for fact in told)
+        made = (deeming.deem_by_silence(session, fact, zone=settings.zone, now=now) for fact in told)
         return sum(fact is not None for fact in made)
 
     return sum(database.run(deem, told) for told in _unanswered(database, Mode.SILENCE))
@@ -85,7 +85,7 @@ def _remind_one(session: Session, told: Engagement, settings: Settings, now: dat
 def _moot(session: Session, user: User, version: Version, now: datetime) -> bool:
     """Whether a later version binds the user already, or is what must be accepted now."""
     chain = store.chain(session, version.document_id)
-    bound = bindings.binding(chain, engagements.facts(session, user), now)
+    bound = bindings.binding(chain, ledger.facts(session, user), now)
     unbound = bindings.unbound(chain, bound, now)
     in_force = version in store.standing_chain(chain, now)
     asked = [later for later in unbound if later.mode is Mode.EXPLICIT]
@@ -136,7 +136,7 @@ def forget_keys(database: Database, settings: Settings, now: datetime) -> int:
 
 def _unanswered(database: Database, mode: Mode) -> Iterator[list[Engagement]]:
     after = 0
-    while found := database.read(engagements.unanswered, mode, after=after, limit=CHUNK):
+    while found := database.read(ledger.unanswered, mode, after=after, limit=CHUNK):
         yield found
         after = found[-1].id
 
@@ -154,6 +154,5 @@ def run_jobs(jobs: tuple[Job, ...], database: Database, settings: Settings, now:
 
 def next_due(session: Session) -> datetime | None:
     """The earliest instant at which a job to the instant or the outbox has something to do, perhaps in the past."""
-    starts = select(func.min(Campaign.started_at)).where(Campaign.cursor == 0, col(Campaign.finished_at).is_(None))
-    found = [session.exec(starts).one(), terminations.next_effect(session), outbox.next_due(session)]
+    found = [campaigns.next_due(session), terminations.next_effect(session), outbox.next_due(session)]
     return min((instant for instant in found if instant is not None), default=None)

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from sqlmodel import Session, col, select
 
-from lifecycle import bindings, engagements
+from lifecycle import bindings, ledger
 from lifecycle.documents import store
 from lifecycle.models import Document, Engagement, Termination, User, Version
 from lifecycle.states import Decision, EngagementKind, Mode
@@ -55,7 +55,7 @@ class Ending:
 
 def standing(session: Session, user: User, *, zone: ZoneInfo, now: datetime) -> Standing:
     """What the user may do now. Nobody is blocked whose notice is not proven sent (rule 4)."""
-    known = engagements.facts(session, user)
+    known = ledger.facts(session, user)
     documents = [_for_document(session, document, known, zone, now) for document in store.documents(session)]
     ending = _ending(session, user, now)
     reasons = [(item.decision, item.why) for item in documents]
@@ -146,7 +146,7 @@ def _judge(
         return Decision.WARN if mode is Mode.EXPLICIT else Decision.ALLOW, "not_told", why, None
     due_by = bindings.deadline(asked, told.at, zone)
     if mode is not Mode.EXPLICIT:
-        return Decision.ALLOW, *_milder(mode, EngagementKind.OBJECTED in about, named, older, due_by)
+        return Decision.ALLOW, *_milder(mode, set(about), named, older, due_by)
     return *_asked(EngagementKind.DECLINED in about, named, older, due_by, now), due_by
 
 
@@ -159,9 +159,13 @@ def _asked(declined: bool, named: str, older: str, due_by: datetime, now: dateti
     return Decision.WARN, state, f"{named.capitalize()} {verb} by {_day(due_by)}; {older}."
 
 
-def _milder(mode: Mode, objected: bool, named: str, older: str, due_by: datetime) -> tuple[str, str, datetime | None]:
-    if objected:
+def _milder(
+    mode: Mode, about: set[EngagementKind], named: str, older: str, due_by: datetime
+) -> tuple[str, str, datetime | None]:
+    if EngagementKind.OBJECTED in about:
         return "objected", f"Objected to {named}; {older}.", None
+    if mode is Mode.SILENCE and EngagementKind.DECLINED in about:
+        return "declined", f"Declined {named}; {older}.", None
     if mode is Mode.SILENCE:
         return "may_object", f"Told of {named}; it binds unless there is an objection by {_day(due_by)}.", due_by
     return "told", f"Told of {named}; it binds by the next use. Until then {older}.", None

@@ -54,6 +54,7 @@ def terminate(
     Raises Conflict when one is open already, InvalidInput for instants in the past or grounds that the version
     which bound the user does not hold, RuleRefused when the regime asks for more.
     """
+    name = user.external_id  # a failed flush leaves nothing to ask
     notify_at = _check(session, user, cause, notice_days, notice_at, effective_at, now=now)
     earliest = effective_at or add_calendar(notify_at, zone, days=notice_days)
     termination = Termination(
@@ -74,7 +75,7 @@ def terminate(
     try:
         session.flush()
     except IntegrityError:  # another process was first
-        raise Conflict(f"A termination of user {user.external_id!r} was decided a moment ago.") from None
+        raise Conflict(f"A termination of user {name!r} was decided a moment ago.") from None
     for section in clauses.bound_sections(session, user, cause.grounds, at=now):
         session.add(Ground(termination_id=termination.id, section_id=section.id))
     history.record(
@@ -247,7 +248,7 @@ def cancel_inactivity(session: Session, user: User, *, activity_at: datetime, no
         return False
     if found.takes_effect_at is not None and found.takes_effect_at <= activity_at:
         return False
-    if found.took_effect_at is not None:
+    if found.takes_effect_at is not None and found.takes_effect_at <= now:
         reinstate(session, found, reason=USED_AGAIN, actor="clock", now=now)
     else:
         rescind(session, found, reason=USED_AGAIN, actor="clock", now=now)

@@ -18,6 +18,7 @@ from aiosmtpd.smtp import Session as SMTPSession
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from sqlalchemy import create_engine, text
+from sqlmodel import Session
 
 from lifecycle.db import Database
 from lifecycle.settings import Settings, load_settings
@@ -150,3 +151,19 @@ def make_settings(tmp_path: Path) -> Callable[..., Settings]:
         return load_settings(**{**usual, **overrides})
 
     return make
+
+
+@pytest.fixture
+def session(sqlite: Database) -> Iterator[Session]:
+    with Session(sqlite.engine, expire_on_commit=False) as session, session.begin():
+        yield session
+
+
+@pytest.fixture
+def two_processes(postgresql_url: str) -> Iterator[tuple[Database, Database]]:
+    """The same database twice, for what another process does between two steps of ours; SQLite lets nobody between."""
+    ours, theirs = Database(postgresql_url), Database(postgresql_url)
+    ours.upgrade()
+    yield ours, theirs
+    ours.close()
+    theirs.close()

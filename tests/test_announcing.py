@@ -1,7 +1,7 @@
 """The notice of a termination: what its proof starts, and who looks after it when it cannot be proven (rule 5)."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 from sqlmodel import Session, select
@@ -14,9 +14,8 @@ from lifecycle.notices.smtp import Reply
 from lifecycle.settings import Settings
 from lifecycle.states import AttemptOutcome, Channel, Initiator, NoticeStatus, Purpose, RequestKind
 from tests.conftest import NOW
-from tests.helpers import ZONE, add_user
+from tests.helpers import DAY, HOUR, ZONE, add_user
 
-DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 REFUSED = Reply(AttemptOutcome.FAILED, 550, "550 5.1.1 no such mailbox")
 SILENT = Reply(AttemptOutcome.UNKNOWN, None, "the connection broke")
 TAKEN = Reply(AttemptOutcome.SENT, 250, "250 OK")
@@ -171,7 +170,6 @@ def test_the_failed_notice_of_a_termination_taken_back_bothers_nobody(sqlite: Da
     assert asked_of_staff(sqlite) == []
 
 
-@pytest.mark.xfail(reason="announcing.failed() looks at rescinded_at alone", strict=True)
 def test_the_failed_notice_of_a_reinstated_user_bothers_nobody(sqlite: Database, settings: Settings) -> None:
     def overridden_and_reinstated(session: Session, made: Termination) -> None:
         terminations.override(session, made, reason="The account is being abused.", now=NOW)
@@ -182,7 +180,6 @@ def test_the_failed_notice_of_a_reinstated_user_bothers_nobody(sqlite: Database,
     assert asked_of_staff(sqlite) == []
 
 
-@pytest.mark.xfail(reason="announcing.in_doubt() does not look whether the termination was taken back", strict=True)
 def test_a_doubt_about_a_termination_taken_back_bothers_nobody(sqlite: Database, settings: Settings) -> None:
     sqlite.run(decide)
     hand_over(sqlite, settings, Channel.EMAIL, SILENT)
@@ -202,7 +199,6 @@ def overridden(session: Session) -> None:
     terminations.override(session, made, reason="The account is being abused.", now=NOW)
 
 
-@pytest.mark.xfail(reason="_tell_staff() says that the termination waits, whether it does or not", strict=True)
 @pytest.mark.parametrize("decided", [leaving, overridden])
 def test_staff_are_not_told_that_a_termination_waits_that_is_in_effect(
     sqlite: Database, settings: Settings, decided: Callable[[Session], None]

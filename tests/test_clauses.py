@@ -1,34 +1,22 @@
 """Clauses are quoted from the version that bound the user, in the user's language, and never from another one."""
 
-from collections.abc import Iterator
-from datetime import timedelta
-
 import pytest
 from sqlmodel import Session
 
 from lifecycle import clauses, terminations
 from lifecycle.clauses import Clause, bound_sections, surviving
-from lifecycle.db import Database
 from lifecycle.documents import store
 from lifecycle.documents.publishing import Publication, publish
 from lifecycle.errors import InvalidInput, NotFound, RuleRefused
 from lifecycle.models import User, Version
 from lifecycle.states import EngagementKind, Initiator, Mode
 from tests.conftest import NOW
-from tests.helpers import ZONE, add_user, published_terms
-from tests.test_engagements import engage
+from tests.helpers import DAY, ZONE, add_user, engage, published_terms
 
-DAY = timedelta(days=1)
 BILINGUAL = {
     "en": "# Terms\n\n## 1. Use\n\nBe *nice*, see [the list](https://a.example).\n\n## 2. Liability\n\nNone.\n",
     "de": "# Bedingungen\n\n## 1. Nutzung\n\nSei nett.\n\n## 2. Haftung\n\nKeine.\n",
 }
-
-
-@pytest.fixture
-def session(sqlite: Database) -> Iterator[Session]:
-    with Session(sqlite.engine, expire_on_commit=False) as session, session.begin():
-        yield session
 
 
 def bound_user(session: Session, name: str = "ada", *, locale: str = "") -> User:
@@ -80,7 +68,9 @@ def test_grounds_are_quoted_as_readable_text_without_their_heading(session: Sess
     user = bound_user(session)
     cause = terminations.Cause(Initiator.PROVIDER, "Spam.", grounds=[("terms", "1")])
     made = terminations.terminate(session, user, cause, zone=ZONE, now=NOW)
-    assert clauses.grounds(session, made) == [Clause("Terms", "terms", 1, "1", "Use", "use", "Be nice, see the list.")]
+    assert clauses.grounds(session, made) == [
+        Clause("Terms", "terms", 1, "en", "1", "Use", "use", "Be nice, see the list.")
+    ]
 
 
 def test_grounds_stay_those_of_the_version_that_bound_when_the_end_was_decided(session: Session) -> None:
@@ -112,7 +102,7 @@ def test_what_survives_is_what_was_marked_in_the_version_that_bound(session: Ses
     newer = another_version(session, BILINGUAL, surviving=["1", "2"])
     engage(session, bob, newer, EngagementKind.ACCEPTED)
     assert surviving(session, ada, at=NOW) == [
-        Clause("Terms", "terms", 1, "2", "Liability", "liability", "This survives termination.")
+        Clause("Terms", "terms", 1, "en", "2", "Liability", "liability", "This survives termination.")
     ]
     assert [(clause.version, clause.title) for clause in surviving(session, bob, at=NOW)] == [
         (2, "Nutzung"),

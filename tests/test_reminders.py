@@ -1,7 +1,7 @@
 """Reminders before a deadline and the word that it passed: one at a time, and none to whom they do not concern."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import pytest
 from sqlmodel import Session
@@ -13,11 +13,9 @@ from lifecycle.notices import outbox
 from lifecycle.settings import Settings
 from lifecycle.states import EngagementKind, Mode, NoticeStatus
 from tests.conftest import NOW
-from tests.helpers import add_user, published_terms
-from tests.test_engagements import engage, next_version, tell
+from tests.helpers import DAY, TICK, add_user, engage, next_version, published_terms, tell
 
 K = EngagementKind
-DAY, TICK = timedelta(days=1), timedelta(microseconds=1)
 DUE = NOW + 14 * DAY
 OWED, CANCELLED = NoticeStatus.OWED, NoticeStatus.CANCELLED
 

@@ -1,29 +1,18 @@
 """Binding by silence: only who was told, only when the window has passed, and at that very instant."""
 
-from collections.abc import Iterator
-from datetime import timedelta
-
 import pytest
 from sqlmodel import Session
 
-from lifecycle import engagements
+from lifecycle import deeming, ledger
 from lifecycle.db import Database
 from lifecycle.errors import RuleRefused
 from lifecycle.models import User, Version
 from lifecycle.states import EngagementKind, Mode
 from tests.conftest import NOW
-from tests.helpers import ZONE, add_user, published_terms
-from tests.test_engagements import bound_by, engage, next_version, tell
+from tests.helpers import DAY, TICK, ZONE, add_user, bound_by, engage, next_version, published_terms, tell
 
 K = EngagementKind
-DAY, TICK = timedelta(days=1), timedelta(microseconds=1)
 DUE = NOW + 5 * DAY  # the window of `silent`
-
-
-@pytest.fixture
-def session(sqlite: Database) -> Iterator[Session]:
-    with Session(sqlite.engine, expire_on_commit=False) as session, session.begin():
-        yield session
 
 
 def silent(session: Session) -> tuple[User, Version]:
@@ -37,9 +26,9 @@ def silent(session: Session) -> tuple[User, Version]:
 
 
 def deem(session: Session, user: User, version: Version, *, now):
-    told = engagements.notified(session, user, version)
+    told = ledger.notified(session, user, version)
     assert told is not None
-    return engagements.deem_by_silence(session, told, zone=ZONE, now=now)
+    return deeming.deem_by_silence(session, told, zone=ZONE, now=now)
 
 
 def test_silence_binds_when_the_window_has_passed_and_not_a_moment_before(session: Session) -> None:

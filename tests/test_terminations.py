@@ -1,8 +1,7 @@
 """The end of a user's access is decided: with grounds that bound, once, and in effect only after proof and period."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
+from datetime import datetime
 from threading import Barrier
 from typing import Any
 
@@ -19,27 +18,9 @@ from lifecycle.notices import outbox
 from lifecycle.states import EngagementKind, Initiator, NoticeStatus, Purpose
 from lifecycle.terminations import Cause
 from tests.conftest import NOW
-from tests.helpers import ZONE, add_user, published_terms
-from tests.test_engagements import engage
+from tests.helpers import DAY, TICK, ZONE, add_user, engage, published_terms
 
-DAY, TICK = timedelta(days=1), timedelta(microseconds=1)
 PROVIDER, USER, INACTIVITY = Initiator
-
-
-@pytest.fixture
-def session(sqlite: Database) -> Iterator[Session]:
-    with Session(sqlite.engine, expire_on_commit=False) as session, session.begin():
-        yield session
-
-
-@pytest.fixture
-def two_processes(postgresql_url: str) -> Iterator[tuple[Database, Database]]:
-    """The same database twice, for what another process does between two steps of ours; SQLite lets nobody between."""
-    ours, theirs = Database(postgresql_url), Database(postgresql_url)
-    ours.upgrade()
-    yield ours, theirs
-    ours.close()
-    theirs.close()
 
 
 def terminate(session: Session, user: User, by: Initiator = PROVIDER, *, now: datetime = NOW, **facts: Any):
@@ -176,7 +157,6 @@ def test_of_many_who_end_one_users_access_at_once_only_the_first_does(sqlite: Da
     assert len(sqlite.read(notices)) == 1
 
 
-@pytest.mark.xfail(reason="terminate() asks a rolled back session for the user's name", strict=True)
 def test_a_decision_that_comes_between_our_look_and_our_own_makes_ours_a_conflict(two_processes) -> None:
     ours, theirs = two_processes
     ours.run(add_user)

@@ -1,6 +1,5 @@
 """A termination comes into effect once, at its instant; before that it is rescinded, afterwards the user reinstated."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
@@ -15,16 +14,10 @@ from lifecycle.notices import outbox
 from lifecycle.standing import standing
 from lifecycle.states import Decision, NoticeStatus, Purpose
 from tests.conftest import NOW
-from tests.helpers import ZONE, add_user, published_terms
-from tests.test_terminations import DAY, INACTIVITY, PROVIDER, TICK, USER, notices, proven, terminate
+from tests.helpers import DAY, TICK, ZONE, add_user, published_terms
+from tests.test_terminations import INACTIVITY, PROVIDER, USER, notices, proven, terminate
 
 DUE = NOW + 5 * DAY
-
-
-@pytest.fixture
-def session(sqlite: Database) -> Iterator[Session]:
-    with Session(sqlite.engine, expire_on_commit=False) as session, session.begin():
-        yield session
 
 
 def announced(session: Session) -> Termination:

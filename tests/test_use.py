@@ -1,26 +1,14 @@
 """Binding by continued use: only who was told, only of a version in force, and only by use after both."""
 
-from collections.abc import Iterator
-from datetime import timedelta
-
 import pytest
 from sqlmodel import Session
 
-from lifecycle import engagements
-from lifecycle.db import Database
+from lifecycle import deeming
 from lifecycle.states import EngagementKind, Mode
 from tests.conftest import NOW
-from tests.helpers import add_user, published_terms
-from tests.test_engagements import bound_by, engage, next_version, tell
+from tests.helpers import DAY, HOUR, TICK, add_user, bound_by, engage, next_version, published_terms, tell
 
 K = EngagementKind
-HOUR, DAY, TICK = timedelta(hours=1), timedelta(days=1), timedelta(microseconds=1)
-
-
-@pytest.fixture
-def session(sqlite: Database) -> Iterator[Session]:
-    with Session(sqlite.engine, expire_on_commit=False) as session, session.begin():
-        yield session
 
 
 @pytest.mark.parametrize(
@@ -40,7 +28,7 @@ def test_use_binds_who_was_told_before_once_the_version_is_in_force(session: Ses
     user, version = add_user(session), next_version(session, Mode.CONTINUED_USE, effective_at=NOW + 2 * DAY)
     if told is not None:
         tell(session, user, version, at=NOW + told)
-    made = engagements.deem_by_use(session, user, activity_at=NOW + used, now=NOW + 9 * DAY)
+    made = deeming.deem_by_use(session, user, activity_at=NOW + used, now=NOW + 9 * DAY)
     assert [(fact.kind, fact.at, fact.activity_at) for fact in made] == (
         [(K.DEEMED_BY_USE, NOW + used, NOW + used)] if binds else []
     )
@@ -51,7 +39,7 @@ def test_further_use_adds_nothing(session: Session) -> None:
     _, version = published_terms(session, mode=Mode.CONTINUED_USE)
     user = add_user(session)
     tell(session, user, version)
-    made = [engagements.deem_by_use(session, user, activity_at=NOW + n * HOUR, now=NOW + DAY) for n in (1, 2)]
+    made = [deeming.deem_by_use(session, user, activity_at=NOW + n * HOUR, now=NOW + DAY) for n in (1, 2)]
     assert [len(facts) for facts in made] == [1, 0]
 
 
@@ -59,9 +47,9 @@ def test_use_binds_to_what_was_announced_last_and_to_nothing_before_it(session: 
     _, first = published_terms(session, mode=Mode.CONTINUED_USE)
     user, second = add_user(session), next_version(session, Mode.CONTINUED_USE)
     tell(session, user, first)
-    assert engagements.deem_by_use(session, user, activity_at=NOW + HOUR, now=NOW + DAY) == []
+    assert deeming.deem_by_use(session, user, activity_at=NOW + HOUR, now=NOW + DAY) == []
     tell(session, user, second)
-    [made] = engagements.deem_by_use(session, user, activity_at=NOW + HOUR, now=NOW + DAY)
+    [made] = deeming.deem_by_use(session, user, activity_at=NOW + HOUR, now=NOW + DAY)
     assert made.version_id == second.id
 
 
@@ -70,7 +58,7 @@ def test_an_editorial_change_does_not_keep_use_from_binding(session: Session) ->
     user = add_user(session)
     tell(session, user, first)
     next_version(session, Mode.EDITORIAL)
-    engagements.deem_by_use(session, user, activity_at=NOW + HOUR, now=NOW + HOUR)
+    deeming.deem_by_use(session, user, activity_at=NOW + HOUR, now=NOW + HOUR)
     assert bound_by(session, user, at=NOW + HOUR) == (2, K.DEEMED_BY_USE)
 
 
@@ -79,14 +67,14 @@ def test_use_binds_to_no_version_of_another_mode(session: Session, mode: Mode) -
     _, version = published_terms(session, mode=mode)
     user = add_user(session)
     tell(session, user, version)
-    assert engagements.deem_by_use(session, user, activity_at=NOW + HOUR, now=NOW + HOUR) == []
+    assert deeming.deem_by_use(session, user, activity_at=NOW + HOUR, now=NOW + HOUR) == []
 
 
 def test_use_does_not_bind_past_an_explicit_version_that_was_left_unanswered(session: Session) -> None:
     published_terms(session, mode=Mode.EXPLICIT)
     user, second = add_user(session), next_version(session, Mode.CONTINUED_USE)
     tell(session, user, second)
-    assert engagements.deem_by_use(session, user, activity_at=NOW + HOUR, now=NOW + HOUR) == []
+    assert deeming.deem_by_use(session, user, activity_at=NOW + HOUR, now=NOW + HOUR) == []
     engage(session, user, second, K.ACCEPTED, at=NOW + HOUR)
-    assert engagements.deem_by_use(session, user, activity_at=NOW + DAY, now=NOW + DAY) == []
+    assert deeming.deem_by_use(session, user, activity_at=NOW + DAY, now=NOW + DAY) == []
     assert bound_by(session, user, at=NOW + DAY) == (2, K.ACCEPTED)

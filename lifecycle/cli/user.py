@@ -9,7 +9,7 @@ import typer
 from sqlmodel import Session, col, select
 
 from lifecycle import activity as activities
-from lifecycle import engagements, shapes, users
+from lifecycle import engagements, ledger, shapes, users
 from lifecycle import standing as standings
 from lifecycle.cli.desk import INSTANT_HELP, Desk, open_desk
 from lifecycle.cli.output import (
@@ -88,7 +88,7 @@ def _shown(session: Session, external_id: str, desk: Desk) -> shapes.Shape:
     endings = select(Termination).where(Termination.user_id == user.id).order_by(col(Termination.id))
     return {
         "user": shapes.user(user),
-        "engagements": [shapes.engagement(session, fact) for fact in engagements.facts(session, user)],
+        "engagements": [shapes.engagement(session, fact) for fact in ledger.facts(session, user)],
         "terminations": [shapes.termination(session, found, now=desk.now) for found in session.exec(endings)],
     }
 

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from babel.dates import format_date, format_time, get_timezone_name
 from sqlmodel import Session
 
-from lifecycle import bindings, clauses, engagements, links, standing, terminations
+from lifecycle import bindings, clauses, ledger, links, standing, terminations
 from lifecycle.documents import store
 from lifecycle.models import Document, Notice, Reply, Request, Termination, User, Version
 from lifecycle.notices.rendering import renderer
@@ -66,7 +66,7 @@ def unwanted(session: Session, notice: Notice, *, now: datetime) -> str:
         ended = standing.open_termination(session, user)
         if ended is not None and ended.takes_effect_at is not None and ended.takes_effect_at <= now:
             return "the user's access has ended"
-        if notice.purpose in REMINDERS and engagements.last_answer(session, user, version):
+        if notice.purpose in REMINDERS and ledger.last_answer(session, user, version):
             return "the user has answered"
     if notice.purpose in {Purpose.TERMINATION_NOTICE, Purpose.TERMINATION_EFFECTIVE}:
         termination = session.get_one(Termination, notice.termination_id)
@@ -82,11 +82,10 @@ def _version(session: Session, notice: Notice, who: Reader, now: datetime) -> di
     effective_at, published_at = _known(version.effective_at), _known(version.published_at)
     versions = store.chain(session, document.id)
     mode, due = _asked(session, version, versions, who, effective_at, now)
-    token = links.answer_token(who.settings, _user(who).id, version.id)
+    token = links.answer_token(who.settings, _user(who).id, version.id, now=now)
     before = [v for v in store.standing_chain(versions, published_at) if v.id != version.id]
-    compare = (
-        f"{who.settings.base_url}/{document.slug}/compare/{before[-1].number}/{version.number}" if before else None
-    )
+    pair = f"{before[-1].number}/{version.number}" if before else ""
+    compare = f"{who.settings.base_url}/{document.slug}/compare/{pair}?locale={body.locale}" if pair else None
     return {
         "document": body.title,
         "number": version.number,
@@ -107,14 +106,8 @@ def _asked(
 ) -> tuple[Mode, datetime | None]:
     """What it takes to bind this user, and until when: an earlier version left unanswered may ask for more."""
     user = _user(who)
-    pending = bindings.pending(versions, engagements.facts(session, user), version, at=max(now, effective_at))
-    asking = bindings.asking(pending)
-    mode = bindings.mode_of(version)
-    if asking is not version and (asking.mode is Mode.EXPLICIT or engagements.last_answer(session, user, asking)):
-        mode = Mode.EXPLICIT
-    elif asking is not version:
-        asking = version
-    told = engagements.notified(session, user, asking)
+    asking, mode = bindings.asked_of(versions, ledger.facts(session, user), version, at=max(now, effective_at))
+    told = ledger.notified(session, user, asking)
     due = bindings.deadline(asking, told.at if told else now, who.settings.zone)
     runs = asking is version or (asking.mode is Mode.EXPLICIT and due > now)
     return mode, due if mode in ANSWERABLE and runs else None
@@ -163,7 +156,7 @@ def _answer(session: Session, notice: Notice, who: Reader, now: datetime) -> dic
 
 
 def _clause(clause: clauses.Clause, who: Reader) -> dict[str, Any]:
-    url = links.version_url(who.settings, clause.slug, clause.version, locale=who.locale, anchor=clause.anchor)
+    url = links.version_url(who.settings, clause.slug, clause.version, locale=clause.locale, anchor=clause.anchor)
     return {
         "document": clause.document,
         "version": clause.version,

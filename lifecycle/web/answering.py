@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlmodel import Session
 
-from lifecycle import bindings, engagements, links, standing
+from lifecycle import bindings, engagements, ledger, links, standing
 from lifecycle.documents import store
 from lifecycle.errors import NotFound
 from lifecycle.models import Body, Document, Engagement, User, Version
@@ -21,8 +21,8 @@ ACCEPT_OR_DECLINE: Buttons = [
 OBJECT: Buttons = [("object", EngagementKind.OBJECTED, "I object to this version")]
 
 
-def _who(session: Session, settings: Settings, token: str) -> tuple[User, Version, Body]:
-    user_id, version_id = links.read_answer_token(settings, token)
+def _who(session: Session, settings: Settings, token: str, now: datetime) -> tuple[User, Version, Body]:
+    user_id, version_id = links.read_answer_token(settings, token, now=now)
     user, version = session.get(User, user_id), session.get(Version, version_id)
     if user is None or version is None:
         raise NotFound("What this link is about is no longer here.")
@@ -31,13 +31,13 @@ def _who(session: Session, settings: Settings, token: str) -> tuple[User, Versio
 
 def question(session: Session, settings: Settings, token: str, now: datetime) -> dict[str, Any]:
     """What the page asks. Looking changes nothing: mail scanners open links too."""
-    user, version, body = _who(session, settings, token)
+    user, version, body = _who(session, settings, token, now)
     document = session.get_one(Document, version.document_id)
     asking, mode = _asked(session, user, version, now)
-    told = engagements.notified(session, user, asking)
+    told = ledger.notified(session, user, asking)
     due = bindings.deadline(asking, told.at, settings.zone) if told else None
     stands = standing.standing(session, user, zone=settings.zone, now=now)
-    last = engagements.last_answer(session, user, version)
+    last = ledger.last_answer(session, user, version)
     return {
         "token": token,
         "user": user,
@@ -55,13 +55,8 @@ def question(session: Session, settings: Settings, token: str, now: datetime) ->
 
 
 def _asked(session: Session, user: User, version: Version, now: datetime) -> tuple[Version, Mode]:
-    """Which version says what it takes to bind this user, and that: an earlier one left unanswered may ask for more."""
-    versions, known = store.chain(session, version.document_id), engagements.facts(session, user)
-    at = max(now, version.effective_at or now)
-    asking = bindings.asking(bindings.pending(versions, known, version, at=at))
-    if asking is not version and (asking.mode is Mode.EXPLICIT or engagements.last_answer(session, user, asking)):
-        return asking, Mode.EXPLICIT
-    return version, bindings.mode_of(version)
+    versions, known = store.chain(session, version.document_id), ledger.facts(session, user)
+    return bindings.asked_of(versions, known, version, at=max(now, version.effective_at or now))
 
 
 def _buttons(mode: Mode) -> Buttons:
@@ -93,7 +88,7 @@ def answer(
     user_agent: str,
     now: datetime,
 ) -> str:
-    user, version, _ = _who(session, settings, token)
+    user, version, _ = _who(session, settings, token, now)
     _, mode = _asked(session, user, version, now)
     offered = {name: (kind, words) for name, kind, words in _buttons(mode)}
     if choice not in offered:

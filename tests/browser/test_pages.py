@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
-from lifecycle import links
 from tests.browser.looks import faint_texts, sticks_out
 from tests.browser.world import CRUEL
 
@@ -232,9 +232,8 @@ def test_a_forged_link_is_refused_in_words(visit: Visit, world: World) -> None:
     assert page.get_by_role("button").count() == 0
 
 
-def test_an_expired_link_says_how_to_get_a_new_one(visit: Visit, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(links, "LIFETIME_SECONDS", -1)
-    page = visit(world.answer_page())
+def test_an_expired_link_says_how_to_get_a_new_one(visit: Visit, world: World) -> None:
+    page = visit(world.answer_page(age=timedelta(days=181)))
     assert "This link has expired. Ask for a new one" in page.locator("main").inner_text()
     assert page.get_by_role("button").count() == 0
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from sqlmodel import Session, col, select
 
@@ -12,6 +13,7 @@ from lifecycle.db import Database
 from lifecycle.documents import store
 from lifecycle.documents.publishing import Publication, publish, withdraw
 from lifecycle.models import Engagement, User, Version
+from lifecycle.scheduler import utc_now
 from lifecycle.settings import Settings
 from lifecycle.states import Mode
 from tests.conftest import NOW
@@ -62,12 +64,15 @@ class World:
     database: Database
     url: str = ""
 
-    def answer_page(self, user: str = "ada", slug: str = "privacy", number: int = 2) -> str:
+    def answer_page(
+        self, user: str = "ada", slug: str = "privacy", number: int = 2, age: timedelta = timedelta(0)
+    ) -> str:
         def ids(session: Session) -> tuple[int, int]:
             version = store.version(session, store.document(session, slug), number)
             return users.user(session, user).id, version.id
 
-        return f"{self.url}/answer/{links.answer_token(self.settings, *self.database.read(ids))}"
+        token = links.answer_token(self.settings, *self.database.read(ids), now=utc_now() - age)
+        return f"{self.url}/answer/{token}"
 
     def answers(self, user: str = "ada") -> list[str]:
         """What is on record of a user, oldest first."""

@@ -1,7 +1,6 @@
 """Instants in notices: in the reader's language and time zone, with the zone named, across changes of the clock too."""
 
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
@@ -9,22 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlmodel import Session
 
-from lifecycle.db import Database
 from lifecycle.notices import contents
 from lifecycle.notices.rendering import renderer
 from lifecycle.settings import load_settings
 from lifecycle.states import Purpose
 from tests.conftest import NOW
-from tests.helpers import add_user, published_terms
+from tests.helpers import DAY, HOUR, add_user, published_terms
 from tests.notices.test_contents import about
-
-DAY, HOUR = timedelta(days=1), timedelta(hours=1)
-
-
-@pytest.fixture
-def session(sqlite: Database) -> Iterator[Session]:
-    with Session(sqlite.engine, expire_on_commit=False) as session, session.begin():
-        yield session
 
 
 def reader(locale: str, zone: str) -> contents.Reader:

@@ -1,29 +1,16 @@
 """Notices that must not go out any more, and those that must all the same."""
 
-from collections.abc import Iterator
-from datetime import timedelta
-
 import pytest
-from sqlmodel import Session
 
 from lifecycle import terminations
-from lifecycle.db import Database
 from lifecycle.documents import publishing
 from lifecycle.notices import contents
 from lifecycle.states import EngagementKind, Initiator, Purpose
 from tests.conftest import NOW
-from tests.helpers import add_user, published_terms
+from tests.helpers import DAY, TICK, add_user, engage, published_terms
 from tests.notices.test_contents import ABOUT_VERSIONS, about, end
-from tests.test_engagements import engage
 
 K = EngagementKind
-DAY, TICK = timedelta(days=1), timedelta(microseconds=1)
-
-
-@pytest.fixture
-def session(sqlite: Database) -> Iterator[Session]:
-    with Session(sqlite.engine, expire_on_commit=False) as session, session.begin():
-        yield session
 
 
 def unwanted(session, purpose, user, thing, *, now=NOW) -> str:

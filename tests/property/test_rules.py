@@ -15,7 +15,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
-from lifecycle import activity, engagements, jobs, standing, terminations, users
+from lifecycle import activity, engagements, jobs, ledger, standing, terminations, users
 from lifecycle.documents import store
 from lifecycle.documents.publishing import Publication, publish, withdraw
 from lifecycle.errors import AssentError
@@ -150,7 +150,7 @@ class Rules(RuleBasedStateMachine):
         name, version, at = self.user(pick), self.version(about), self.now - age
 
         def go(session: Session) -> bool:
-            before = {fact.id for fact in engagements.facts(session, users.user(session, name))}
+            before = {fact.id for fact in ledger.facts(session, users.user(session, name))}
             fact = engagements.engage(
                 session,
                 users.user(session, name),
@@ -170,7 +170,7 @@ class Rules(RuleBasedStateMachine):
         name, version, at = self.user(pick), self.version(about), self.now - age
 
         def go(session: Session) -> bool:
-            before = {fact.id for fact in engagements.facts(session, users.user(session, name))}
+            before = {fact.id for fact in ledger.facts(session, users.user(session, name))}
             return (
                 engagements.import_binding(
                     session, users.user(session, name), session.get_one(Version, version.id), at=at, now=self.now

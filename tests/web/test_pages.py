@@ -11,6 +11,7 @@ from lifecycle import links
 from lifecycle.app import App, site
 from lifecycle.db import Database
 from lifecycle.models import Engagement, Trace
+from lifecycle.scheduler import utc_now
 from lifecycle.settings import Settings
 from lifecycle.web.markup import TAGS, text_html
 from tests.conftest import NOW
@@ -50,7 +51,7 @@ def test_a_section_link_lands(client: TestClient) -> None:
 
 
 def test_looking_at_the_answer_page_changes_nothing(client: TestClient, settings: Settings, sqlite: Database) -> None:
-    page = client.get(f"/answer/{links.answer_token(settings, 1, 1)}")
+    page = client.get(f"/answer/{links.answer_token(settings, 1, 1, now=utc_now())}")
     assert "I accept this version" in page.text
     assert sqlite.read(lambda s: s.exec(select(Engagement)).all()) == []
 
@@ -58,7 +59,7 @@ def test_looking_at_the_answer_page_changes_nothing(client: TestClient, settings
 def test_an_answer_is_kept_with_its_words_and_where_it_came_from(
     client: TestClient, settings: Settings, sqlite: Database
 ) -> None:
-    page = client.post(f"/answer/{links.answer_token(settings, 1, 1)}", data={"answer": "accept"})
+    page = client.post(f"/answer/{links.answer_token(settings, 1, 1, now=utc_now())}", data={"answer": "accept"})
     assert "you accepted this version" in page.text
     [fact] = sqlite.read(lambda s: s.exec(select(Engagement)).all())
     assert (fact.kind.value, fact.wording, fact.channel) == ("accepted", "I accept this version", "web")
@@ -73,7 +74,7 @@ def test_a_forged_link_is_refused(client: TestClient, token: str) -> None:
 
 
 def test_an_answer_that_is_not_offered_is_refused(client: TestClient, settings: Settings) -> None:
-    page = client.post(f"/answer/{links.answer_token(settings, 1, 1)}", data={"answer": "object"})
+    page = client.post(f"/answer/{links.answer_token(settings, 1, 1, now=utc_now())}", data={"answer": "object"})
     assert page.status_code == 404
 
 

@@ -1,0 +1,92 @@
+"""What is on record between users and versions: append-only facts, written once, never changed."""
+
+from datetime import datetime
+
+from sqlalchemy.orm import aliased
+from sqlmodel import Session, col, func, select
+
+from lifecycle import history
+from lifecycle.db import insert_once
+from lifecycle.models import Engagement, User, Version
+from lifecycle.states import ANSWERS, EngagementKind, Mode
+
+
+def write(
+    session: Session,
+    user: User,
+    version: Version,
+    kind: EngagementKind,
+    nth: int,
+    *,
+    at: datetime,
+    actor: str,
+    now: datetime,
+    **facts: object,
+) -> Engagement:
+    row = {"user_id": user.id, "version_id": version.id, "kind": kind, "nth": nth, "at": at, "recorded_at": now}
+    texts = {"actor": actor, "channel": "", "sha256": "", "locale": "", "wording": ""}
+    added = insert_once(session, Engagement, [{**row, **texts, **facts}])
+    found = session.exec(
+        select(Engagement).where(
+            Engagement.user_id == user.id,
+            Engagement.version_id == version.id,
+            Engagement.kind == kind,
+            Engagement.nth == nth,
+        )
+    ).one()
+    if added:
+        history.record(session, actor, kind.value, "engagement", found.id, now=now, user=user.id, version=version.id)
+    return found
+
+
+def facts(session: Session, user: User) -> list[Engagement]:
+    """All that is recorded of a user, oldest first."""
+    of_user = select(Engagement).where(Engagement.user_id == user.id)
+    return list(session.exec(of_user.order_by(col(Engagement.at), col(Engagement.id))))
+
+
+def notified(session: Session, user: User, version: Version) -> Engagement | None:
+    """The proof that the user was told of this version, if there is one."""
+    return first(session, user, version, EngagementKind.NOTIFIED)
+
+
+def last_answer(session: Session, user: User, version: Version, *, until: datetime | None = None) -> Engagement | None:
+    """What the user last answered to this version: accepted, declined, objected or withdrawn."""
+    answers = select(Engagement).where(
+        Engagement.user_id == user.id, Engagement.version_id == version.id, col(Engagement.kind).in_(ANSWERS)
+    )
+    if until is not None:
+        answers = answers.where(col(Engagement.at) <= until)
+    return session.exec(answers.order_by(col(Engagement.at).desc(), col(Engagement.id).desc()).limit(1)).first()
+
+
+def first(session: Session, user: User, version: Version, kind: EngagementKind) -> Engagement | None:
+    return session.exec(
+        select(Engagement).where(
+            Engagement.user_id == user.id, Engagement.version_id == version.id, Engagement.kind == kind
+        )
+    ).first()
+
+
+def count(session: Session, user: User, version: Version, kind: EngagementKind) -> int:
+    same = select(func.count()).where(
+        Engagement.user_id == user.id, Engagement.version_id == version.id, Engagement.kind == kind
+    )
+    return session.exec(same).one()
+
+
+def unanswered(session: Session, mode: Mode, *, after: int = 0, limit: int = 1000) -> list[Engagement]:
+    """Told users of versions of this mode who neither answered nor are bound by them yet, in key order."""
+    other = aliased(Engagement)
+    settled = (
+        select(other.id)
+        .where(other.user_id == Engagement.user_id, other.version_id == Engagement.version_id)
+        .where(col(other.kind).in_([*ANSWERS, EngagementKind.DEEMED_BY_SILENCE, EngagementKind.IMPORTED]))
+    )
+    told = (
+        select(Engagement)
+        .join(Version, col(Version.id) == col(Engagement.version_id))
+        .where(Version.mode == mode, col(Version.withdrawn_at).is_(None))
+        .where(Engagement.kind == EngagementKind.NOTIFIED, col(Engagement.id) > after, ~settled.exists())
+    )
+    return list(session.exec(told.order_by(col(Engagement.id)).limit(limit)))
