@@ -13,7 +13,6 @@ from lifecycle.db import Database
 from lifecycle.documents import store
 from lifecycle.documents.publishing import Publication, publish, withdraw
 from lifecycle.models import Engagement, User, Version
-from lifecycle.scheduler import utc_now
 from lifecycle.settings import Settings
 from lifecycle.states import Mode
 from tests.conftest import NOW
@@ -71,7 +70,7 @@ class World:
             version = store.version(session, store.document(session, slug), number)
             return users.user(session, user).id, version.id
 
-        token = links.answer_token(self.settings, *self.database.read(ids), now=utc_now() - age)
+        token = links.answer_token(self.settings, *self.database.read(ids), now=NOW - age)
         return f"{self.url}/answer/{token}"
 
     def answers(self, user: str = "ada") -> list[str]:
