@@ -3,7 +3,9 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Boolean, DateTime, Enum, Float, Integer, LargeBinary, String, create_engine, event, inspect, text
@@ -111,6 +113,23 @@ def _later_postgresql(element: Any, compiler: Any, **kw: Any) -> str:
     return f"({instant} + ({seconds}) * interval '1 second')"
 
 
+class _Turns:
+    """Writers of one process take turns: SQLite lets those who wait sleep, and a busy one would starve the rest.
+
+    Who holds `_next` writes next, so nobody who has just written can push in.
+    """
+
+    def __init__(self) -> None:
+        self._next, self._writing = Lock(), Lock()
+
+    def __enter__(self) -> None:
+        with self._next:
+            self._writing.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._writing.release()
+
+
 class Database:
     """One database; every call of `run` is one transaction that commits or leaves nothing behind."""
 
@@ -119,6 +138,7 @@ class Database:
         self.engine = _engine(url)
         self._reader = self.engine.execution_options(assent_read=True)
         self._threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="assent-db")
+        self._turns: AbstractContextManager[None] = _Turns() if self.is_sqlite else nullcontext()
 
     @property
     def is_sqlite(self) -> bool:
@@ -126,7 +146,8 @@ class Database:
 
     def run(self, work: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call `work(session, …)` in one writing transaction. Raises DatabaseError when the database cannot be used."""
-        return self._transact(self.engine, work, *args, **kwargs)
+        with self._turns:
+            return self._transact(self.engine, work, *args, **kwargs)
 
     def read(self, work: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Like `run`, for work that writes nothing: on SQLite it never waits for a writer."""

@@ -73,9 +73,9 @@ class Rules(RuleBasedStateMachine):
                 store.create_document(session, slug, title=slug.title(), now=self.now)
 
         self.run(setup)
-        self.add_user(email=True, discord=True)
         for slug in ("terms", "privacy"):
             self.publish(slug, Mode.EXPLICIT, notify=False, notice_days=0, deadline_days=0, later=None)
+        self.add_user(email=True, discord=True, accepts=True)
 
     @rule(
         slug=st.sampled_from(["terms", "terms", "privacy"]),
@@ -118,8 +118,8 @@ class Rules(RuleBasedStateMachine):
     # -- people ----------------------------------------------------------------------------------------------------
 
     @precondition(lambda self: len(self.names) < 4)
-    @rule(email=st.booleans(), discord=st.booleans())
-    def add_user(self, email: bool, discord: bool) -> None:
+    @rule(email=st.booleans(), discord=st.booleans(), accepts=st.sampled_from([True, True, False]))
+    def add_user(self, email: bool, discord: bool, accepts: bool) -> None:
         name = f"user{len(self.names)}"
         self.names.append(name)
         facts: dict[str, Any] = {
@@ -127,6 +127,8 @@ class Rules(RuleBasedStateMachine):
             "discord_id": str(len(self.names)) if discord else None,
         }
         self.run(lambda s: users.upsert(s, name, **facts, now=self.now))
+        for about in range(len(self.ledger.versions) if accepts else 0):
+            self.answer(len(self.names) - 1, about, kind="accepted", age=timedelta(0))
 
     @rule(pick=picks, email=st.sampled_from(["", "new@example.com"]))
     def change_address(self, pick: int, email: str) -> None:
@@ -254,6 +256,55 @@ class Rules(RuleBasedStateMachine):
         while self.on_the_way:
             self.relay_answers(0, "sent", twice=False)
 
+    @rule(
+        fates=st.lists(
+            st.sampled_from(["deferred", "failed", "unknown", "unknown", "dies", "dies"]), min_size=2, max_size=4
+        ),
+    )
+    def a_bad_day(self, fates: list[str]) -> None:
+        """Everything is tried again and again, and goes wrong each time."""
+        self.plan(100)
+        for fate in fates:
+            self.claim(100, Channel.EMAIL)
+            self.the_rules_hold()
+            while self.on_the_way:
+                if fate == "dies":
+                    self.worker_dies(0)
+                else:
+                    self.relay_answers(0, fate, twice=False)
+            self.the_rules_hold()
+            self.time_passes(timedelta(hours=3))
+            self.recover()
+            self.the_rules_hold()
+
+    @rule(
+        mode=st.sampled_from([Mode.CONTINUED_USE, Mode.CONTINUED_USE, Mode.SILENCE, Mode.EXPLICIT]),
+        told_after=st.sampled_from([None, timedelta(days=2), timedelta(days=20)]),
+        used=st.sampled_from([None, timedelta(minutes=-5), timedelta(days=1)]),
+    )
+    def a_version_runs_its_course(self, mode: Mode, told_after: timedelta | None, used: timedelta | None) -> None:
+        """For someone bound by what came before: told of it or not, using on or not, until its deadline has passed."""
+        if before := self.ledger.standing("terms", self.now):
+            self.answer(0, self.ledger.versions.index(before[-1]), kind="accepted", age=timedelta(0))
+        self.publish("terms", mode, notify=True, notice_days=0, deadline_days=3, later=None)
+        self._everything_holds()
+        if told_after is not None:
+            self.time_passes(told_after)
+            self.a_good_day()
+            self._everything_holds()
+        if used is not None:
+            self.use(0, age=max(-used, timedelta(0)))
+            self.time_passes(max(used, timedelta(0)))
+            self.use(0, age=timedelta(0))
+            self._everything_holds()
+        for days in (1, 4):
+            self.time_passes(timedelta(days=days))
+            self._everything_holds()
+
+    def _everything_holds(self) -> None:
+        self.the_rules_hold()
+        self.every_user_stands_where_the_record_says()
+
     def _proven(self, notice_id: int) -> None:
         with Session(self.world.database.engine) as session:
             notice = session.get_one(Notice, notice_id)
@@ -271,8 +322,12 @@ class Rules(RuleBasedStateMachine):
 
     @rule()
     def recover(self) -> None:
+        left = "SELECT id FROM notices WHERE status = 'sending' AND lease_until <= :now"
+        stale = self.world.rows(left, now=f"{self.now:%Y-%m-%d %H:%M:%S.%f}")
         for channel in Channel:
             self.world.database.run(delivery.recover, channel=channel, now=self.now)
+        now_statuses = {row["id"]: row["status"] for row in self.world.rows("SELECT id, status FROM notices")}
+        assert {now_statuses[row["id"]] for row in stale} <= {"unknown"}, "what a dead worker held is in doubt"
 
     @rule(pick=picks, outcome=st.sampled_from(["retry", "retry", "drop"]))
     def staff_settle_a_notice(self, pick: int, outcome: str) -> None:
@@ -394,4 +449,4 @@ class Rules(RuleBasedStateMachine):
 
 
 TestRules = Rules.TestCase
-TestRules.settings = hypothesis_settings(max_examples=60, stateful_step_count=40)
+TestRules.settings = hypothesis_settings(max_examples=60, stateful_step_count=25)
