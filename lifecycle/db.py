@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from threading import Lock
+from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Boolean, DateTime, Enum, Float, Integer, LargeBinary, String, create_engine, event, inspect, text
@@ -26,13 +27,14 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 T = TypeVar("T")
 
+BUSY_SECONDS = 30
 PRAGMAS = {
     "journal_mode": "WAL",
     "synchronous": "FULL",
     "foreign_keys": "ON",
     "trusted_schema": "OFF",
     "secure_delete": "ON",
-    "busy_timeout": "30000",
+    "busy_timeout": str(BUSY_SECONDS * 1000),
 }
 
 
@@ -255,8 +257,21 @@ def _prepare_sqlite(connection: Any, record: object) -> None:
 
 def _begin_sqlite(connection: Connection) -> None:
     # A deferred BEGIN that later writes fails at once when another writer got in between.
-    deferred = connection.get_execution_options().get("assent_read", False)
-    connection.exec_driver_sql("BEGIN" if deferred else "BEGIN IMMEDIATE")
+    if connection.get_execution_options().get("assent_read", False):
+        connection.exec_driver_sql("BEGIN")
+        return
+    # SQLite's own patience sleeps ever longer, so that who writes all the time leaves the others no gap.
+    connection.exec_driver_sql("PRAGMA busy_timeout=0")
+    patience = monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            break
+        except OperationalError as error:
+            if "locked" not in str(error) or monotonic() > patience:
+                raise
+            sleep(0.001)
+    connection.exec_driver_sql(f"PRAGMA busy_timeout={PRAGMAS['busy_timeout']}")
 
 
 def migrations() -> list[str]:

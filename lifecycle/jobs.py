@@ -1,6 +1,7 @@
 """What the clock runs. Every job asks our tables what is due, so running one twice, or late, is harmless."""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from sqlmodel import Session, col, select
@@ -9,6 +10,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 from lifecycle import bindings, deeming, idempotency, ledger, terminations
 from lifecycle.db import Database
 from lifecycle.documents import store
+from lifecycle.errors import AssentError, Conflict
 from lifecycle.models import Engagement, Notice, Termination, User, Version
 from lifecycle.notices import campaigns, outbox
 from lifecycle.settings import Settings
@@ -102,15 +104,16 @@ def end_for_inactivity(database: Database, settings: Settings, now: datetime) ->
     def some(session: Session) -> int:
         idle = list(session.exec(_idle_since(cutoff).limit(CHUNK)))
         for user in idle:
-            terminations.terminate(
-                session,
-                user,
-                cause,
-                notice_days=settings.inactivity_notice_days,
-                zone=settings.zone,
-                actor="clock",
-                now=now,
-            )
+            with suppress(Conflict), session.begin_nested():  # another worker was first
+                terminations.terminate(
+                    session,
+                    user,
+                    cause,
+                    notice_days=settings.inactivity_notice_days,
+                    zone=settings.zone,
+                    actor="clock",
+                    now=now,
+                )
         return len(idle)
 
     return sum(iter(lambda: database.run(some), 0))
@@ -148,11 +151,24 @@ SWEEP_EVERY = timedelta(minutes=1)
 
 
 def run_jobs(jobs: tuple[Job, ...], database: Database, settings: Settings, now: datetime) -> dict[str, int]:
-    """Run the jobs in turn; how much each did, by name."""
-    return {job.__name__: job(database, settings, now) for job in jobs}
+    """Run the jobs in turn; how much each did, by name. One that fails keeps no other from its work."""
+    done: dict[str, int] = {}
+    failed: list[AssentError] = []
+    for job in jobs:
+        try:
+            done[job.__name__] = job(database, settings, now)
+        except AssentError as error:
+            failed.append(error)
+    if failed:
+        raise failed[0]
+    return done
 
 
-def next_due(session: Session) -> datetime | None:
-    """The earliest instant at which a job to the instant or the outbox has something to do, perhaps in the past."""
-    found = [campaigns.next_due(session), terminations.next_effect(session), outbox.next_due(session)]
+def next_due(session: Session, *, after: datetime | None = None) -> datetime | None:
+    """The earliest instant at which a job to the instant or the outbox has something to do.
+
+    It may lie in the past, unless only what comes after an instant is asked for.
+    """
+    sources = (campaigns.next_due, terminations.next_effect, outbox.next_due)
+    found = [source(session, after=after) for source in sources]
     return min((instant for instant in found if instant is not None), default=None)

@@ -57,12 +57,15 @@ class Clockwork:
                 log.error("The clock goes on after: %s", error)
 
     async def _wake(self) -> None:
+        now = self._clock()
         due = await self._database.aread(jobs.next_due)
-        if due is not None and due <= self._clock():
-            await self._run(jobs.TO_THE_INSTANT)
-            self._drain_in_background()
-            due = await self._database.aread(jobs.next_due)
-        if due is not None and due > self._clock():
+        if due is not None and due <= now:
+            try:
+                await self._run(jobs.TO_THE_INSTANT)
+            finally:
+                self._drain_in_background()
+            due = await self._database.aread(jobs.next_due, after=now)
+        if due is not None:
             self._scheduler.add_job(self.wake, "date", run_date=due, id="due", replace_existing=True)
 
     async def sweep(self) -> None:
@@ -70,15 +73,16 @@ class Clockwork:
         async with self._turn:
             try:
                 await self._run(jobs.IN_SWEEPS)
-                self._drain_in_background()
             except AssentError as error:
                 log.error("The sweep goes on after: %s", error)
+            self._drain_in_background()
 
     async def _run(self, some: tuple[jobs.Job, ...]) -> None:
         await asyncio.to_thread(jobs.run_jobs, some, self._database, self._settings, self._clock())
 
     def _drain_in_background(self) -> None:
         """A long drain claims what falls due meanwhile, by priority; so one at a time is enough, and nobody waits."""
+        self._dispatcher.nudge()
         if self._draining is None or self._draining.done():
             self._draining = asyncio.create_task(self._drain())
 
@@ -87,6 +91,8 @@ class Clockwork:
             await self._dispatcher.drain()
         except AssentError as error:
             log.error("The dispatcher goes on after: %s", error)
+        except Exception:
+            log.exception("The dispatcher goes on after a fault of its own")
 
     async def stop(self) -> None:
         """Stop waking, let the jobs and hand-overs under way end, and say goodbye to the relay."""
@@ -95,6 +101,7 @@ class Clockwork:
         async with self._turn:
             self._scheduler.shutdown(wait=False)
         await asyncio.sleep(0)  # APScheduler ends in the next round of the loop
-        if self._draining is not None:
-            await self._draining
-        await self._dispatcher.close()
+        try:
+            await self._dispatcher.stop()
+        except AssentError as error:
+            log.error("What the relay answered last is not on record: %s", error)

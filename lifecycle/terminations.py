@@ -163,9 +163,10 @@ def due(session: Session, *, now: datetime, limit: int = 500) -> list[Terminatio
     return list(session.exec(_pending().where(col(Termination.takes_effect_at) <= now).limit(limit)))
 
 
-def next_effect(session: Session) -> datetime | None:
-    """The earliest instant at which a termination takes effect."""
-    first = session.exec(_pending().limit(1)).first()
+def next_effect(session: Session, *, after: datetime | None = None) -> datetime | None:
+    """The earliest instant (after one, if given) at which a termination takes effect."""
+    later = [col(Termination.takes_effect_at) > after] if after else []
+    first = session.exec(_pending().where(*later).limit(1)).first()
     return first.takes_effect_at if first else None
 
 

@@ -10,7 +10,7 @@ from lifecycle import announcing, history, requests, terminations
 from lifecycle.db import Database
 from lifecycle.models import Notice, Request, Termination, User
 from lifecycle.notices import delivery, outbox
-from lifecycle.notices.smtp import Reply
+from lifecycle.notices.conversation import Reply
 from lifecycle.settings import Settings
 from lifecycle.states import AttemptOutcome, Channel, Initiator, NoticeStatus, Purpose, RequestKind
 from tests.conftest import NOW

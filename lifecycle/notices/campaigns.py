@@ -56,15 +56,15 @@ def _finish(session: Session, campaign: Campaign, *, now: datetime) -> int:
     return 0
 
 
-def next_due(session: Session) -> datetime | None:
-    """When a campaign next has somebody to plan for, or ends; perhaps in the past."""
+def next_due(session: Session, *, after: datetime | None = None) -> datetime | None:
+    """When a campaign next has somebody to plan for, or ends; perhaps in the past, unless `after` is given."""
     waits = select(User.id).where(col(User.id) > col(Campaign.cursor)).exists()
     late = col(Version.effective_at) > col(Campaign.started_at)
     at = case((waits | ~late, col(Campaign.started_at)), else_=col(Version.effective_at))
     first: datetime | None = session.exec(
         select(func.min(at))
         .join(Version, col(Version.id) == col(Campaign.version_id))
-        .where(col(Campaign.finished_at).is_(None))
+        .where(col(Campaign.finished_at).is_(None), *([at > after] if after else []))
     ).one()
     return first
 

@@ -21,8 +21,9 @@ from lifecycle.db import Database
 from lifecycle.errors import AssentError, InvalidInput
 from lifecycle.models import Attempt, Notice, User, Version
 from lifecycle.notices import contents, outbox
+from lifecycle.notices.conversation import Reply
 from lifecycle.notices.rendering import compose, renderer
-from lifecycle.notices.smtp import Relay, Reply
+from lifecycle.notices.smtp import Relay
 from lifecycle.settings import Settings
 from lifecycle.states import (
     MAX_DOUBTS,
@@ -70,6 +71,12 @@ def claim(
     What cannot be rendered fails with its reason; what is no longer wanted is cancelled. Two workers never claim
     the same notice: the rows are locked on PostgreSQL, and the whole database is on SQLite.
     """
+    return _claim(session, limit=limit, settings=settings, channel=channel, now=now)[1]
+
+
+def _claim(
+    session: Session, *, limit: int, settings: Settings, channel: Channel, now: datetime
+) -> tuple[int, list[Handover]]:
     due = (
         select(Notice)
         .where(col(Notice.status).in_(PENDING_STATUSES), Notice.channel == channel)
@@ -79,8 +86,9 @@ def claim(
         .with_for_update(skip_locked=True)
     )
     token = secrets.token_hex(8)
-    taken = (_take(session, notice, token, settings, now=now) for notice in session.exec(due).all())
-    return [handover for handover in taken if handover is not None]
+    looked = session.exec(due).all()
+    taken = (_take(session, notice, token, settings, now=now) for notice in looked)
+    return len(looked), [handover for handover in taken if handover is not None]
 
 
 def _take(session: Session, notice: Notice, token: str, settings: Settings, *, now: datetime) -> Handover | None:
@@ -255,34 +263,62 @@ class Dispatcher:
         self._database, self._settings, self._clock = database, settings, clock
         self._relay = Relay(settings)
         self._busy = asyncio.Lock()
+        self._more = asyncio.Event()
+        self._stopping = False
+        self._running = set[asyncio.Task[Outcome]]()
+        self._finished: list[Outcome] = []
 
     async def drain(self) -> int:
-        """Send all that is due now; how many hand-overs were tried. Calls at the same time take turns."""
+        """Send all that is due now; how many hand-overs were tried. Calls at the same time take turns.
+
+        What ended while the database could not be used is put on record by the next call.
+        """
         async with self._busy:
             await self._database.arun(recover, now=self._clock())
             return await self._drain()
 
-    async def _drain(self) -> int:
-        tried, running, finished = 0, set[asyncio.Task[Outcome]](), list[Outcome]()
-        while True:
-            room = self._settings.smtp_connections - len(running)
-            taken = await self._database.arun(self._cycle, finished, room)
-            running |= {asyncio.create_task(self._hand_over(handover)) for handover in taken}
-            tried += len(taken)
-            if not running:
-                return tried
-            done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-            finished = [task.result() for task in done]
+    def nudge(self) -> None:
+        """Let a drain under way look for what fell due meanwhile, if there is a free connection."""
+        self._more.set()
 
-    def _cycle(self, session: Session, finished: Sequence[Outcome], room: int) -> list[Handover]:
-        """One transaction: what ended is recorded, what is due next is claimed."""
+    async def _drain(self) -> int:
+        tried = 0
+        while True:
+            self._more.clear()
+            room = 0 if self._stopping else self._settings.smtp_connections - len(self._running)
+            finished = self._finished[:]
+            looked, taken = await self._database.arun(self._cycle, finished, room)
+            del self._finished[: len(finished)]
+            self._running |= {asyncio.create_task(self._hand_over(handover)) for handover in taken}
+            tried += len(taken)
+            if self._running:
+                await self._wait()
+            elif not looked:
+                return tried
+
+    async def _wait(self) -> None:
+        """Until a hand-over has ended, or there is more to look for."""
+        more = asyncio.create_task(self._more.wait())
+        done, _ = await asyncio.wait({more, *self._running}, return_when=asyncio.FIRST_COMPLETED)
+        more.cancel()
+        ended = self._running & done
+        self._running -= ended
+        self._finished += [task.result() for task in ended]
+
+    def _cycle(self, session: Session, finished: Sequence[Outcome], room: int) -> tuple[int, list[Handover]]:
+        """One transaction: what ended is recorded, what is due next is claimed; how many were looked at, and those."""
         now = self._clock()
         record(session, finished, settings=self._settings, now=now)
-        return claim(session, limit=room, settings=self._settings, now=now)
+        return _claim(session, limit=room, settings=self._settings, channel=Channel.EMAIL, now=now) if room else (0, [])
 
     async def _hand_over(self, handover: Handover) -> Outcome:
         reply = await self._relay.send(handover.sender, handover.address, handover.message)
         return Outcome(handover, reply, self._clock())
 
-    async def close(self) -> None:
-        await self._relay.close()
+    async def stop(self) -> None:
+        """Begin no new hand-over, let those under way end and be put on record, and say goodbye to the relay."""
+        self._stopping = True
+        try:
+            await self.drain()
+        finally:
+            await self._relay.close()

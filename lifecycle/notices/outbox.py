@@ -139,10 +139,13 @@ def cancel(session: Session, *conditions: Any, reason: str, now: datetime) -> in
     return changed.rowcount
 
 
-def next_due(session: Session, *, channel: Channel = Channel.EMAIL) -> datetime | None:
-    """When the next waiting notice is due, perhaps in the past."""
+def next_due(session: Session, *, after: datetime | None = None, channel: Channel = Channel.EMAIL) -> datetime | None:
+    """When the next waiting notice is due; perhaps in the past, unless `after` is given."""
     waiting = select(func.min(Notice.due_at)).where(
-        col(Notice.status).in_(PENDING_STATUSES), Notice.channel == channel, Notice.doubts < MAX_DOUBTS
+        col(Notice.status).in_(PENDING_STATUSES),
+        Notice.channel == channel,
+        Notice.doubts < MAX_DOUBTS,
+        *([col(Notice.due_at) > after] if after else []),
     )
     return session.exec(waiting).one()
 

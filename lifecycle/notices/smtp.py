@@ -1,24 +1,16 @@
-"""A pool of long-lived connections to the relay, and an honest word for each way a hand-over can end."""
+"""A pool of long-lived connections to the relay. aiosmtplib opens them; conversation.py speaks over them."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import aiosmtplib
 
+from lifecycle.notices.conversation import Conversation, Reply
 from lifecycle.settings import Settings
 from lifecycle.states import AttemptOutcome
 
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """What the relay said, and what that makes of the hand-over."""
-
-    outcome: AttemptOutcome
-    code: int | None
-    text: str
+SERVICE_CLOSING = 421
 
 
 class Relay:
@@ -35,82 +27,60 @@ class Relay:
             "password": unquote(url.password) if url.password else None,
             "timeout": settings.smtp_timeout_seconds,
         }
-        self._idle: list[aiosmtplib.SMTP] = []
+        self._idle: list[Conversation] = []
 
     async def send(self, sender: str, address: str, message: bytes) -> Reply:
         """Hand one message over. Never raises for what a relay or a network can do.
 
-        `deferred` and `failed` mean that the relay does not have the message; `unknown` that it may.
+        `deferred` and `failed` mean that the relay does not have the message; `unknown` that it may. A connection
+        that was closed while it lay idle costs no try.
         """
-        try:
-            client = await self._connection()
-        except (aiosmtplib.SMTPException, OSError) as error:
-            return _reply(error, without_code=AttemptOutcome.DEFERRED)
-        reply = await self._transact(client, sender, address, message)
-        if client.is_connected and reply.outcome is not AttemptOutcome.UNKNOWN:
-            self._idle.append(client)
-        else:
-            client.close()
-        return reply
+        while True:
+            idle = self._take_idle()
+            conversation = idle or await self._open()
+            if isinstance(conversation, Reply):
+                return conversation
+            reply = await conversation.transact(sender, address, message)
+            if reply.code == SERVICE_CLOSING:
+                conversation.abort("the relay closed the service")
+            if not conversation.lost:
+                self._idle.append(conversation)
+            elif idle and reply.outcome is AttemptOutcome.DEFERRED and reply.code in (None, SERVICE_CLOSING):
+                continue
+            return reply
 
-    async def _transact(self, client: aiosmtplib.SMTP, sender: str, address: str, message: bytes) -> Reply:
-        options = ["SMTPUTF8"] if not (sender + address).isascii() else []
-        steps: list[tuple[Callable[[], Awaitable[Any]], AttemptOutcome]] = [
-            (lambda: client.mail(sender, options=options), AttemptOutcome.DEFERRED),
-            (lambda: client.rcpt(address), AttemptOutcome.DEFERRED),
-            # From here on a cut connection leaves open whether the relay took the message.
-            (lambda: client.data(message), AttemptOutcome.UNKNOWN),
-        ]
-        answer: Any = None
-        for step, without_code in steps:
-            try:
-                answer = await step()
-            except (aiosmtplib.SMTPException, OSError, ValueError) as error:
-                await self._reset(client)
-                return _reply(error, without_code=without_code)
-        return Reply(AttemptOutcome.SENT, answer.code, answer.message)
-
-    async def _connection(self) -> aiosmtplib.SMTP:
+    def _take_idle(self) -> Conversation | None:
         while self._idle:
-            client = self._idle.pop()
-            try:
-                await client.rset()
-                return client
-            except (aiosmtplib.SMTPException, OSError):
-                client.close()
-        client = aiosmtplib.SMTP(**self._options)
-        await client.connect()
-        return client
+            conversation = self._idle.pop()
+            if not conversation.lost:
+                return conversation
+        return None
 
-    async def _reset(self, client: aiosmtplib.SMTP) -> None:
-        if client.is_connected:
-            try:
-                await client.rset()
-            except (aiosmtplib.SMTPException, OSError):
-                client.close()
+    async def _open(self) -> Conversation | Reply:
+        """A new connection, or why there is none: which says nothing about a message, so it can only be put off."""
+        client = aiosmtplib.SMTP(**self._options)
+        try:
+            await client.connect()
+            if client.is_ehlo_or_helo_needed:  # after STARTTLS
+                await client.ehlo()
+        except (aiosmtplib.SMTPException, OSError, ValueError) as error:
+            client.close()
+            code = getattr(error, "code", None)
+            text = str(getattr(error, "message", "") or error) or type(error).__name__
+            return Reply(AttemptOutcome.DEFERRED, code if isinstance(code, int) and code >= 400 else None, text)
+        extensions = {name for name in ("pipelining", "smtputf8", "size") if client.supports_extension(name)}
+        assert client.protocol is not None
+        return Conversation(client.protocol.transport, extensions, timeout=self._options["timeout"])
 
     async def refusal(self) -> str:
         """Why no connection can be made now; empty when the relay answers."""
-        try:
-            self._idle.append(await self._connection())
-        except (aiosmtplib.SMTPException, OSError) as error:
-            return _reply(error, without_code=AttemptOutcome.DEFERRED).text
-        await self.close()
+        conversation = await self._open()
+        if isinstance(conversation, Reply):
+            return conversation.text
+        await conversation.quit()
         return ""
 
     async def close(self) -> None:
         """Say goodbye on every connection."""
         idle, self._idle = self._idle, []
-        await asyncio.gather(*(client.quit() for client in idle), return_exceptions=True)
-
-
-def _reply(error: Exception, *, without_code: AttemptOutcome) -> Reply:
-    """A reply code decides (RFC 5321, 4.2.1): 5yz is final, 4yz is not. Without one, the step decides."""
-    recipients = getattr(error, "recipients", None)
-    if recipients:
-        error = recipients[0]
-    code = getattr(error, "code", None)
-    text = str(getattr(error, "message", "") or error) or type(error).__name__
-    if not isinstance(code, int) or code < 400:
-        return Reply(without_code, None, text)
-    return Reply(AttemptOutcome.FAILED if code >= 500 else AttemptOutcome.DEFERRED, code, text)
+        await asyncio.gather(*(conversation.quit() for conversation in idle))

@@ -155,7 +155,7 @@ def delivered(stocked: Assent, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
         async def drain() -> None:
             dispatcher = Dispatcher(database, settings, clock=lambda: datetime.now(UTC))
             await dispatcher.drain()
-            await dispatcher.close()
+            await dispatcher.stop()
 
         jobs.run_jobs(jobs.TO_THE_INSTANT, database, settings, datetime.now(UTC))
         asyncio.run(drain())

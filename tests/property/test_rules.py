@@ -21,7 +21,7 @@ from lifecycle.documents.publishing import Publication, publish, withdraw
 from lifecycle.errors import AssentError
 from lifecycle.models import Campaign, Notice, User, Version
 from lifecycle.notices import campaigns, delivery, outbox
-from lifecycle.notices.smtp import Reply
+from lifecycle.notices.conversation import Reply
 from lifecycle.states import AttemptOutcome, Channel, EngagementKind, Initiator, Mode
 from tests.helpers import ZONE
 from tests.property import checks

@@ -1,0 +1,161 @@
+"""Mail transactions on a connection that is ready for them, in as few round trips as the relay allows.
+
+aiosmtplib opens the connection (greeting, EHLO, TLS, login). From then on this protocol reads the relay's replies,
+and with PIPELINING (RFC 2920) MAIL, RCPT and DATA leave in one write.
+"""
+
+import asyncio
+import re
+from collections.abc import Collection
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from lifecycle.states import AttemptOutcome
+
+UNSAFE = re.compile(r"[\x00-\x20\x7f<>]")
+MAX_REPLY_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the relay said, and what that makes of the hand-over."""
+
+    outcome: AttemptOutcome
+    code: int | None
+    text: str
+
+
+class Cut(Exception):
+    """The connection ended, or the relay was silent for too long."""
+
+
+class Conversation(asyncio.Protocol):
+    """A relay that has let us in. One transaction at a time; `lost` says why there can be no other."""
+
+    def __init__(self, transport: Any, extensions: Collection[str], *, timeout: float) -> None:
+        self.lost = ""
+        self._transport, self._extensions, self._timeout = transport, extensions, timeout
+        self._loop = asyncio.get_running_loop()
+        self._buffer = bytearray()
+        self._replies: list[tuple[int, str]] = []
+        self._lines: list[str] = []
+        self._waiter: asyncio.Future[None] | None = None
+        self._wanted = 0
+        self._unfinished = False
+        transport.set_protocol(self)
+
+    # -- the transaction -------------------------------------------------------------------------------------------
+
+    async def transact(self, sender: str, address: str, message: bytes) -> Reply:
+        """Hand one message over, its lines ending in CRLF. Never raises for what a relay or a network can do.
+
+        `deferred` and `failed` mean that the relay does not have the message; `unknown` that it may.
+        """
+        if UNSAFE.search(sender + address):
+            return Reply(AttemptOutcome.FAILED, None, f"{address!r} cannot be named to a relay.")
+        try:
+            refused = await self._envelope(sender, address, len(message))
+        except Cut as cut:  # nothing of the message has left; the relay may have said why, as with 421
+            bad = next((reply for reply in self._replies if reply[0] >= 400), None)
+            return _judged(*bad) if bad else Reply(AttemptOutcome.DEFERRED, None, str(cut))
+        if refused is not None:
+            return refused
+        try:
+            code, text = await self._say(_stuffed(message), 1)
+        except Cut as cut:  # whether the relay took the message stays open
+            return Reply(AttemptOutcome.UNKNOWN, None, str(cut))
+        self._unfinished = False
+        return _judged(code, text)
+
+    async def _envelope(self, sender: str, address: str, size: int) -> Reply | None:
+        """Come to where the message may follow; the relay's refusal if it does not let us."""
+        if self._unfinished and (await self._say(b"RSET\r\n", 1))[0] >= 400:
+            self.abort("the relay would not forget the message before")
+            raise Cut(self.lost)
+        extensions = f" SIZE={size}" if "size" in self._extensions else ""  # RFC 1870
+        if not (sender + address).isascii():
+            if "smtputf8" not in self._extensions:  # RFC 6531
+                return Reply(AttemptOutcome.FAILED, None, "The relay takes no address beyond ASCII (SMTPUTF8).")
+            extensions += " SMTPUTF8"
+        steps = [f"MAIL FROM:<{sender}>{extensions}\r\n", f"RCPT TO:<{address}>\r\n", "DATA\r\n"]
+        self._unfinished = True
+        for group in [steps] if "pipelining" in self._extensions else [[step] for step in steps]:
+            code, _ = await self._say("".join(group).encode(), len(group))
+            bad = next((reply for reply in self._replies if not 200 <= reply[0] < 400), None)
+            if bad is not None:
+                if group[-1] == "DATA\r\n" and code == 354:  # it went through all the same: RFC 2920, 3.1
+                    await self._say(b".\r\n", 1)
+                return _judged(*bad)
+        return None
+
+    async def _say(self, data: bytes, replies: int) -> tuple[int, str]:
+        """Write, and wait for that many replies; the last one. All of them stand in `_replies` until the next word."""
+        if self.lost:
+            raise Cut(self.lost)
+        self._replies.clear()
+        self._wanted = replies
+        self._waiter = waiter = self._loop.create_future()
+        silence = self._loop.call_later(self._timeout, self.abort, f"no answer for {self._timeout:g} seconds")
+        self._transport.write(data)
+        try:
+            await waiter
+        finally:
+            silence.cancel()
+            self._waiter = None
+        return self._replies[-1]
+
+    # -- the connection --------------------------------------------------------------------------------------------
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        while not self.lost and (end := self._buffer.find(b"\n")) >= 0:
+            line = self._buffer[:end].decode("utf-8", "replace").rstrip("\r").replace("\0", " ")
+            del self._buffer[: end + 1]
+            self._read(line)
+        if len(self._buffer) > MAX_REPLY_BYTES:
+            self.abort("the relay sent a reply without an end")
+
+    def _read(self, line: str) -> None:
+        self._lines.append(line[4:])
+        if line[3:4] == "-":
+            return
+        if not line[:3].isdigit():
+            self.abort(f"the relay sent no reply code: {line[:80]!r}")
+            return
+        self._replies.append((int(line[:3]), "\n".join(self._lines)))
+        self._lines = []
+        if self._waiter is None:  # a word nobody asked for, such as 421 before it hangs up
+            self.abort(f"the relay said {line}")
+        elif len(self._replies) == self._wanted and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.abort(f"the connection was lost{f': {error}' if error else ''}")
+
+    def abort(self, why: str) -> None:
+        """Hang up; the reason is kept, and whoever waits for an answer learns it."""
+        self.lost = self.lost or why
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_exception(Cut(why))
+        self._transport.abort()
+
+    async def quit(self) -> None:
+        """Say goodbye and hang up."""
+        with suppress(Cut):
+            await self._say(b"QUIT\r\n", 1)
+        self.abort("closed")
+
+
+def _judged(code: int, text: str) -> Reply:
+    """A reply code decides (RFC 5321, 4.2.1): 5yz is final, 4yz is not."""
+    if code >= 500:
+        return Reply(AttemptOutcome.FAILED, code, text)
+    return Reply(AttemptOutcome.SENT if 200 <= code < 300 else AttemptOutcome.DEFERRED, code, text)
+
+
+def _stuffed(message: bytes) -> bytes:
+    """The message as DATA carries it (RFC 5321, 4.5.2)."""
+    start = b"." if message.startswith(b".") else b""
+    end = b".\r\n" if message.endswith(b"\r\n") else b"\r\n.\r\n"
+    return start + message.replace(b"\r\n.", b"\r\n..") + end
