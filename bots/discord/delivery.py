@@ -1,6 +1,8 @@
 """Direct messages for notices owed over Discord: claimed, handed over under a fixed nonce, put on record."""
 
+from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from io import BytesIO
 from typing import TYPE_CHECKING
 
@@ -8,11 +10,11 @@ import discord
 from sqlmodel import Session, col, select
 
 from bots.discord.exchange import FAILURES, persistently
-from bots.discord.text import LIMIT
+from bots.discord.text import split
 from lifecycle.models import Notice
 from lifecycle.notices import outbox
+from lifecycle.notices.conversation import Reply
 from lifecycle.notices.delivery import Handover, Outcome, claim, record, recover
-from lifecycle.notices.smtp import Reply
 from lifecycle.settings import Settings
 from lifecycle.states import AttemptOutcome, Channel, NoticeStatus
 
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 
 # So many in a row, then the staff channel gets its turn.
 ROUND = 10
+# Into so many messages a notice is split; one that is longer still is no longer read as messages.
+MOST = 10
 TOO_LONG = "This message is longer than Discord shows; it is in the file."
 
 
@@ -58,9 +62,10 @@ async def deliver(bot: "Bot") -> None:
 
 
 async def hand_over(bot: "Bot", handover: Handover, nonce: str) -> Reply:
-    """Send one direct message. Never raises for what Discord or the network can do.
+    """Send one notice as a direct message, or as several. Never raises for what Discord or the network can do.
 
-    `deferred` and `failed` mean that the person does not have the message; `unknown` that they may.
+    `deferred` and `failed` mean that the person does not have the notice, `unknown` that they may. Of several
+    messages the first may have arrived when the next does not: that is in doubt, unless Discord refuses for good.
     """
     if not handover.address:
         return Reply(AttemptOutcome.FAILED, None, "no Discord account is linked")
@@ -68,18 +73,34 @@ async def hand_over(bot: "Bot", handover: Handover, nonce: str) -> Reply:
         place = await persistently(lambda: bot.create_dm(discord.Object(int(handover.address))))
     except FAILURES as error:
         return _reply(error, without_code=AttemptOutcome.DEFERRED)
+    parts = split(handover.message.decode())
+    file = handover.message if len(parts) > MOST else None
+    sent: list[str] = []
     try:
-        sent = await persistently(lambda: _send(place, handover.message, nonce))
+        for text in parts if file is None else [TOO_LONG]:
+            message = await persistently(partial(_send, place, text, _nonce(nonce, len(sent)), file))
+            sent.append(str(message.id))
     except FAILURES as error:
-        return _reply(error, without_code=AttemptOutcome.UNKNOWN)
-    return Reply(AttemptOutcome.SENT, None, f"Discord message {sent.id}")
+        return _after(sent, len(parts), _reply(error, without_code=AttemptOutcome.UNKNOWN))
+    return Reply(AttemptOutcome.SENT, None, f"Discord message {', '.join(sent)}")
 
 
-async def _send(place: discord.DMChannel, message: bytes, nonce: str) -> discord.Message:
-    text = message.decode()
-    if len(text) <= LIMIT:
-        return await place.send(text, nonce=nonce, suppress_embeds=True)
-    return await place.send(TOO_LONG, file=discord.File(BytesIO(message), "message.txt"), nonce=nonce)
+def _nonce(nonce: str, nth: int) -> str:
+    """Each message of a notice has its own, the same in all copies."""
+    return f"{nonce[:-2]}.{nth}" if nth else nonce
+
+
+def _after(sent: list[str], parts: int, reply: Reply) -> Reply:
+    """What it means that a message failed after others of its notice had arrived: another try would repeat those."""
+    if not sent:
+        return reply
+    outcome = AttemptOutcome.UNKNOWN if reply.outcome is AttemptOutcome.DEFERRED else reply.outcome
+    return replace(reply, outcome=outcome, text=f"{len(sent)} of {parts} messages arrived, then: {reply.text}")
+
+
+async def _send(place: discord.DMChannel, text: str, nonce: str, file: bytes | None) -> discord.Message:
+    files = [discord.File(BytesIO(file), "message.txt")] if file else []
+    return await place.send(text, files=files, nonce=nonce, suppress_embeds=True)
 
 
 def _reply(error: Exception, *, without_code: AttemptOutcome) -> Reply:

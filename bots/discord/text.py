@@ -1,28 +1,19 @@
 """Text for Discord: what is quoted cannot ping, mask a link or leave its quote; no cut goes unsaid."""
 
-import re
 from datetime import datetime
 from io import BytesIO
 
 import discord
 
-from lifecycle.notices.rendering import CONTROLS
+from lifecycle.notices.rendering import discord_text, line_start
 
 LIMIT = 2000
 CUT = "\n*Cut here: the whole text is in the file.*"
 
-_URL = re.compile(r"(https?://[^\s<>()\[\]\\`*|~]+)")
-_FORMATTING = re.compile(r"[\\*_~`|<>\[\]@#]|^[-+](?=[\s#])")
-
 
 def plain(text: str) -> str:
     """The text as it was written: nothing in it formats, mentions or masks; links stay links, in full."""
-    return "\n".join(_plain_line(line) for line in text.splitlines())
-
-
-def _plain_line(line: str) -> str:
-    pieces = _URL.split(CONTROLS.sub(" ", line).strip())
-    return "".join(piece if n % 2 else _FORMATTING.sub(r"\\\g<0>", piece) for n, piece in enumerate(pieces))
+    return discord_text(text, link="{}")
 
 
 def quoted(text: str) -> str:
@@ -48,3 +39,28 @@ def fit(content: str, *, whole: str, name: str) -> tuple[str, list[discord.File]
     if len(content) <= LIMIT:
         return content, []
     return shortened(content, LIMIT - len(CUT)) + CUT, [discord.File(BytesIO(whole.encode()), name)]
+
+
+def split(text: str, *, limit: int = LIMIT) -> list[str]:
+    """The text as messages of at most `limit` characters, nothing lost: cut between paragraphs, else lines, else words.
+
+    A quote goes on as a quote, and what a cut brings to the start of a message begins no list there.
+    """
+    parts, text = [], text.rstrip()
+    while len(text) > limit:
+        lead = "> " if text.startswith("> ") else ""
+        at = _cut(text, limit, after=len(lead))
+        parts.append(text[:at].rstrip())
+        rest = text[at:].lstrip()
+        text = rest if text[at] == "\n" else lead + line_start(rest)
+    return [*parts, text]
+
+
+def _cut(text: str, limit: int, *, after: int) -> int:
+    """Where the first message ends: at the last and best gap there is, never inside an escape."""
+    for gap in ("\n\n", "\n", " "):
+        at = text.rfind(gap, after + 1, limit + len(gap))
+        if at > 0:
+            return at
+    escapes = limit - len(text[:limit].rstrip("\\"))
+    return limit - escapes % 2

@@ -1,4 +1,4 @@
-"""`assent template …`: mail templates, tried before anyone gets a mail."""
+"""`assent template …`: the templates of notices, tried before anyone gets one."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from lifecycle.errors import InvalidInput
 from lifecycle.notices import preview as previews
 from lifecycle.notices.rendering import renderer
 from lifecycle.settings import load_settings
-from lifecycle.states import Purpose
+from lifecycle.states import Channel, Purpose
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
 
 @app.command()
 def check(as_json: JsonFlag = False) -> None:
-    """Render every template in every language for an awkward cast of names and texts."""
+    """Render every template, for mail and Discord, in every language, for an awkward cast of names and texts."""
     load_settings()
     tried, faults = previews.check(renderer())
     if as_json:
@@ -26,7 +26,7 @@ def check(as_json: JsonFlag = False) -> None:
     else:
         for fault in faults:
             print_line(fault)
-        print_line(f"Mails rendered: {tried}; faults: {len(faults)}.")
+        print_line(f"Notices rendered: {tried}; faults: {len(faults)}.")
     if faults:
         raise typer.Exit(1)
 
@@ -35,13 +35,18 @@ def check(as_json: JsonFlag = False) -> None:
 def preview(
     purpose: Annotated[Purpose, typer.Argument(help="What the notice is for.")],
     locale: Annotated[str, typer.Option("--locale", help="The language, such as de.")] = "",
-    html: Annotated[bool, typer.Option("--html", help="The HTML part instead of the text part.")] = False,
+    channel: Annotated[Channel, typer.Option("--channel", help="How it is sent.")] = Channel.EMAIL,
+    html: Annotated[bool, typer.Option("--html", help="A mail's HTML part instead of its text part.")] = False,
 ) -> None:
-    """Print a mail with sample values."""
+    """Print a mail or a Discord message with sample values."""
+    if html and channel is not Channel.EMAIL:
+        raise InvalidInput("Only mails have an HTML part: leave out --html or --channel.")
     settings = load_settings()
     locales = renderer().locales()
     if locale and locale not in locales:
         raise InvalidInput(f"There are no templates in {locale!r}. There are: {', '.join(locales)}.")
     chosen = locale or renderer().locale_for("", settings.default_locale)
-    rendered = renderer().render(purpose, previews.sample(purpose, operator=settings.operator), locale=chosen)
-    typer.echo(rendered.html if html else clean(f"Subject: {rendered.subject}\n\n{rendered.text}"))
+    values = previews.sample(purpose, operator=settings.operator, locale=chosen)
+    rendered = renderer().render(purpose, values, locale=chosen, channel=channel)
+    subject = f"**{rendered.subject}**" if channel is Channel.DISCORD else f"Subject: {rendered.subject}"
+    typer.echo(rendered.html if html else clean(f"{subject}\n\n{rendered.text}"))

@@ -1,13 +1,17 @@
 """Sample values for every template, and a check of all templates against values that like to break things."""
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from typing import Any
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_date, format_time, get_timezone_name
 
 from lifecycle.errors import TemplateError
-from lifecycle.notices.rendering import CONTROLS, Renderer, compose
-from lifecycle.states import Initiator, Mode, Purpose, RequestKind
+from lifecycle.notices.rendering import CONTROLS, Rendered, Renderer, compose
+from lifecycle.states import Channel, Initiator, Mode, Purpose, RequestKind
 
 URL = "https://policies.example.com"
 SENT = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -21,82 +25,136 @@ AWKWARD = {
     "line ends": "first\r\nBcc: everyone@example.com\r\n\r\nsecond",
     "encoded word": "=?UTF-8?Q?=0ABcc:_everyone@example.com?=",
     "Markdown": "[click](javascript:alert(1)) **bold** `code` # not a heading",
+    "mentions": "@everyone @here <@1> <@&2> <#3> <:x:4> <t:5:R> :smile: @\u200beveryone",
+    "Discord's mark-up": "# big\n-# small\n- item\n1. item\n> quote\n>>> all\n||hidden|| [a](https://a.example) ~~no~~",
 }
 
-_ANYONE = {
-    "operator": "Example Ltd",
-    "public_url": URL,
-    "reply_to": "legal@example.com",
-    "external_id": "user-1",
+_ANYONE = {"public_url": URL, "reply_to": "legal@example.com", "external_id": "user-1"}
+
+_TEXTS: dict[str, dict[str, Any]] = {
+    "en": {
+        "document": "Terms of Service",
+        "title": "Acceptable use",
+        "text": "You do not resell access.",
+        "survives": "Liability",
+        "surviving_text": "Liability is limited.",
+        "changes": ["Prompts are no longer logged by default.", "Section 4 names the appeal address."],
+        "reason": "Access was resold.",
+        "facts": "On 27 February 2026 your key answered requests of 214 other companies.",
+        "redress": "Write to legal@example.com within six months; a person reads it.",
+        "undone": "The matter was cleared up.",
+        "answer": "Your account and its logs were erased today.",
+    },
+    "de": {
+        "document": "Nutzungsbedingungen",
+        "title": "Zulässige Nutzung",
+        "text": "Sie verkaufen Ihren Zugang nicht weiter.",
+        "survives": "Haftung",
+        "surviving_text": "Die Haftung ist beschränkt.",
+        "changes": [
+            "Eingaben werden nicht mehr von selbst protokolliert.",
+            "Abschnitt 4 nennt die Adresse für Einsprüche.",
+        ],
+        "reason": "Der Zugang wurde weiterverkauft.",
+        "facts": "Am 27. Februar 2026 beantwortete Ihr Schlüssel Anfragen von 214 anderen Unternehmen.",
+        "redress": "Schreiben Sie innerhalb von sechs Monaten an legal@example.com; ein Mensch liest es.",
+        "undone": "Die Sache hat sich aufgeklärt.",
+        "answer": "Ihr Konto und seine Protokolle wurden heute gelöscht.",
+    },
 }
-_CLAUSE = {
-    "document": "Terms of Service",
-    "version": 1,
-    "number": "4.2",
-    "title": "Acceptable use",
-    "text": "You do not resell access.",
-    "url": f"{URL}/terms/1#acceptable-use",
+
+
+def _day(instant: datetime, locale: str) -> str:
+    """An instant as a notice writes it, in Berlin."""
+    local, region = instant.astimezone(ZoneInfo("Europe/Berlin")), {"en": "en_GB"}.get(locale, locale.replace("-", "_"))
+    day, time = format_date(local, "long", locale=region), format_time(local, "HH:mm", locale=region)
+    return f"{day}, {time} ({get_timezone_name(local, locale=region)})"
+
+
+def _samples(locale: str) -> dict[str, dict[str, Any]]:
+    """By the thing that a notice is about; in English where we have no sample in the language, but for the dates."""
+    texts = _TEXTS.get(locale.split("-")[0], _TEXTS["en"])
+    told, undone, ends, due = (_day(SENT.replace(month=m, day=d), locale) for m, d in ((3, 2), (3, 5), (4, 1), (5, 1)))
+    clause = {
+        "document": texts["document"],
+        "version": 1,
+        "number": "4.2",
+        "title": texts["title"],
+        "text": texts["text"],
+        "url": f"{URL}/terms/1#acceptable-use",
+    }
+    return {
+        "version": {
+            "document": texts["document"],
+            "number": 2,
+            "mode": Mode.EXPLICIT,
+            "in_force": False,
+            "published_on": told,
+            "effective_on": ends,
+            "changes": texts["changes"],
+            "url": f"{URL}/terms/2",
+            "compare_url": f"{URL}/terms/compare/1/2",
+            "answer_url": f"{URL}/answer/sample-token",
+            "due_on": due,
+        },
+        "termination": {
+            "initiated_by": Initiator.PROVIDER,
+            "decided_on": told,
+            "effective_on": ends,
+            "notice_days": 30,
+            "reason": texts["reason"],
+            "facts": texts["facts"],
+            "automated": False,
+            "grounds": [clause],
+            "redress": texts["redress"],
+            "surviving": [{**clause, "number": "9", "title": texts["survives"], "text": texts["surviving_text"]}],
+            "override_reason": "",
+        },
+        "undone": {
+            "decided_on": told,
+            "rescinded_on": undone,
+            "reinstated_on": undone,
+            "used_again": False,
+            "reason": texts["undone"],
+        },
+        "answer": {
+            "request_number": 17,
+            "kind": RequestKind.ERASURE,
+            "received_on": told,
+            "answer": texts["answer"],
+        },
+    }
+
+
+_ABOUT: dict[Purpose, str] = {
+    Purpose.VERSION_PUBLISHED: "version",
+    Purpose.ACCEPTANCE_REMINDER: "version",
+    Purpose.ACCEPTANCE_OVERDUE: "version",
+    Purpose.TERMINATION_NOTICE: "termination",
+    Purpose.TERMINATION_EFFECTIVE: "termination",
+    Purpose.TERMINATION_RESCINDED: "undone",
+    Purpose.REINSTATED: "undone",
+    Purpose.REQUEST_ANSWERED: "answer",
 }
-_VERSION = {
-    "document": "Terms of Service",
-    "number": 2,
-    "mode": Mode.EXPLICIT,
-    "in_force": False,
-    "published_on": "2 March 2026, 09:00 (Central European Time)",
-    "effective_on": "1 April 2026, 09:00 (Central European Time)",
-    "changes": ["Prompts are no longer logged by default.", "Section 4 names the appeal address."],
-    "url": f"{URL}/terms/2",
-    "compare_url": f"{URL}/terms/compare/1/2",
-    "answer_url": f"{URL}/answer/sample-token",
-    "due_on": "1 May 2026, 09:00 (Central European Time)",
-}
-_TERMINATION = {
-    "initiated_by": Initiator.PROVIDER,
-    "decided_on": "2 March 2026, 09:00 (Central European Time)",
-    "effective_on": "1 April 2026, 09:00 (Central European Time)",
-    "notice_days": 30,
-    "reason": "Access was resold.",
-    "facts": "On 27 February 2026 your key answered requests of 214 other companies.",
-    "automated": False,
-    "grounds": [_CLAUSE],
-    "redress": "Answer this mail within six months; a person reads it.",
-    "surviving": [{**_CLAUSE, "number": "9", "title": "Liability", "text": "Liability is limited."}],
-    "override_reason": "",
-}
-_UNDONE = {
-    "decided_on": "2 March 2026, 09:00 (Central European Time)",
-    "rescinded_on": "5 March 2026, 09:00 (Central European Time)",
-    "reinstated_on": "5 March 2026, 09:00 (Central European Time)",
-    "used_again": False,
-    "reason": "The matter was cleared up.",
-}
-_ANSWER = {
-    "request_number": 17,
-    "kind": RequestKind.ERASURE,
-    "received_on": "2 March 2026, 09:00 (Central European Time)",
-    "answer": "Your account and its logs were erased today.",
-}
-SAMPLES: dict[Purpose, Mapping[str, Any]] = {
-    Purpose.VERSION_PUBLISHED: _VERSION,
-    Purpose.ACCEPTANCE_REMINDER: _VERSION,
-    Purpose.ACCEPTANCE_OVERDUE: _VERSION,
-    Purpose.TERMINATION_NOTICE: _TERMINATION,
-    Purpose.TERMINATION_EFFECTIVE: _TERMINATION,
-    Purpose.TERMINATION_RESCINDED: _UNDONE,
-    Purpose.REINSTATED: _UNDONE,
-    Purpose.REQUEST_ANSWERED: _ANSWER,
-}
-# What a template branches on, so that every branch is rendered.
+# What a template branches on, so that every branch is rendered. Only these modes ask for an answer.
+_ANSWERABLE = {Mode.EXPLICIT, Mode.SILENCE}
+_UNANSWERED: Mapping[str, Any] = {"answer_url": None, "due_on": None}
+[_CLAUSE] = _samples("en")["termination"]["grounds"]
 _VERSION_TURNS: list[Mapping[str, Any]] = [
-    *({"mode": mode, "in_force": now} for mode in Mode for now in (True, False)),
-    {"mode": Mode.NOTICE, "changes": [], "compare_url": None, "answer_url": None, "due_on": None},
+    *(
+        {"mode": mode, "in_force": now, **({} if mode in _ANSWERABLE else _UNANSWERED)}
+        for mode in Mode
+        for now in (True, False)
+    ),
+    *({"mode": mode, "due_on": None} for mode in sorted(_ANSWERABLE)),
+    {"mode": Mode.NOTICE, "changes": [], "compare_url": None, **_UNANSWERED},
     {"changes": []},
 ]
 _TERMINATION_TURNS: list[Mapping[str, Any]] = [
     *({"initiated_by": initiator} for initiator in Initiator),
     {"automated": True, "override_reason": "The mailbox is gone.", "notice_days": 0},
     {"facts": "", "grounds": [], "redress": "", "surviving": []},
-    {"notice_days": 1, "grounds": [_CLAUSE, {**_CLAUSE, "number": "", "title": ""}]},
+    {"notice_days": 1, "grounds": [_CLAUSE, {**_CLAUSE, "number": "", "title": "", "text": ""}]},
 ]
 TURNS: dict[Purpose, list[Mapping[str, Any]]] = {
     Purpose.VERSION_PUBLISHED: _VERSION_TURNS,
@@ -125,22 +183,23 @@ FREE = {
 }
 
 
-def sample(purpose: Purpose, *, operator: str = "Example Ltd") -> dict[str, Any]:
-    """Values for the template of this purpose, such as it would get."""
-    return {**_ANYONE, "operator": operator, **SAMPLES[purpose]}
+def sample(purpose: Purpose, *, operator: str = "Example Ltd", locale: str = "en") -> dict[str, Any]:
+    """Values for the template of this purpose, such as a reader of this language would get."""
+    return {**_ANYONE, "operator": operator, **_samples(locale)[_ABOUT[purpose]]}
 
 
 def check(renderer: Renderer) -> tuple[int, list[str]]:
-    """Render every template in every locale and turn, for every awkward value; how many mails, and what is wrong.
+    """Render every template in every locale and turn, for every awkward value; how many notices, and what is wrong.
 
     A fault names the template, and the value that showed it where it was one.
     """
     tried, faults = 0, dict[str, None]()
     for locale in renderer.locales():
         for purpose in Purpose:
-            for cast, values in _casts(purpose):
-                tried += 1
-                faults |= dict.fromkeys(_faults(renderer, purpose, locale, cast, values))
+            for cast, values in _casts(purpose, locale):
+                for channel in Channel:
+                    tried += 1
+                    faults |= dict.fromkeys(_faults(renderer, purpose, locale, channel, cast, values))
     return tried, list(faults)
 
 
@@ -158,8 +217,8 @@ class _Tags(HTMLParser):
         self.hostile |= tag == "script" or events or any(link.strip().startswith("javascript:") for link in links)
 
 
-def _casts(purpose: Purpose) -> Iterator[tuple[str, dict[str, Any]]]:
-    usual = sample(purpose)
+def _casts(purpose: Purpose, locale: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    usual = sample(purpose, locale=locale)
     for turn in [{}, *TURNS.get(purpose, [])]:
         yield "", {**usual, **turn}
     for name, text in AWKWARD.items():
@@ -177,27 +236,42 @@ def _spoiled(values: Mapping[str, Any], text: str) -> dict[str, Any]:
     return {name: spoil(name, value) for name, value in values.items()}
 
 
-def _faults(renderer: Renderer, purpose: Purpose, locale: str, cast: str, values: Mapping[str, Any]) -> Iterator[str]:
-    named = f"email/{locale}/{purpose.value}.md"
+def _faults(
+    renderer: Renderer, purpose: Purpose, locale: str, channel: Channel, cast: str, values: Mapping[str, Any]
+) -> Iterator[str]:
+    named = f"{channel.value}/{locale}/{purpose.value}.md"
     try:
-        mail = renderer.render(purpose, values, locale=locale)
-        compose(
-            mail,
-            sender="Example <a@example.com>",
-            to="b@example.com",
-            reply_to="",
-            message_id="<1@example.com>",
-            date=SENT,
-        )
+        notice = renderer.render(purpose, values, locale=locale, channel=channel)
+        if channel is Channel.DISCORD:
+            harmless = _spoiled(values, "Word" if AWKWARD[cast] else "") if cast else values
+            same = renderer.render(purpose, harmless, locale=locale, channel=channel)
+            special = {"a value became mark-up": _marks(notice) != _marks(same)}
+        else:
+            _compose(notice)
+            special = {"a value became HTML": _Tags(notice.html).hostile, "a part is empty": not notice.html.strip()}
     except TemplateError as error:
         yield str(error)
         return
-    checks = {
-        "the subject is empty": not mail.subject.strip(),
-        "the subject holds control characters": bool(CONTROLS.search(mail.subject)),
-        "a value became HTML": _Tags(mail.html).hostile,
-        "a value was run as template code": cast == "template code" and "49" in mail.subject + mail.text,
-        "a part is empty": not (mail.text.strip() and mail.html.strip()),
-        "a marker was left over": "zqv" in mail.subject + mail.text + mail.html,
+    said = notice.subject + notice.text
+    checks = special | {
+        "the subject is empty": not notice.subject.strip(),
+        "the subject holds control characters": bool(CONTROLS.search(notice.subject)),
+        "a value was run as template code": cast == "template code" and "49" in said,
+        "the text is empty": not notice.text.strip(),
+        "a marker was left over": "zqv" in said + notice.html,
     }
     yield from (f"{named}: {fault}{f' ({cast})' if cast else ''}." for fault, holds in checks.items() if holds)
+
+
+def _compose(mail: Rendered) -> None:
+    sender, message_id = "Example <a@example.com>", "<1@example.com>"
+    compose(mail, sender=sender, to="b@example.com", reply_to="", message_id=message_id, date=SENT)
+
+
+_SHOWN = re.compile(r"\\[^0-9A-Za-z\s]|<https?://[^\s>]+>")
+_MARKS = re.compile(r"[*_~`|\[\]@<#]|://|:[\w+-]+:|^(?:>>>|[-+]|\d+\.)(?=\s)", re.MULTILINE)
+
+
+def _marks(message: Rendered) -> list[str]:
+    """What Discord takes for mark-up in the message, but for links and for the quotes of each line."""
+    return _MARKS.findall(_SHOWN.sub("", f"{message.subject}\n{message.text}"))

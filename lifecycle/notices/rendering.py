@@ -1,8 +1,8 @@
-"""From a template and values to a mail: one Markdown source, two parts, and no way in for what a value holds.
+"""From a template and values to a notice: a mail in two parts, or a Discord message; no way in for what a value holds.
 
 Every `{{ value }}` leaves Jinja as a marker of letters and digits. Markdown is rendered with the markers in it, and
 each marker is then replaced by its value, encoded for the place it stands in. So a value can never become
-Markdown, HTML, a header or template code.
+Markdown, HTML, a header, a mention or template code.
 """
 
 import re
@@ -18,6 +18,7 @@ from email.utils import format_datetime, parseaddr
 from functools import cache
 from html import escape
 from typing import Any
+from urllib.parse import quote
 
 import css_inline
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateNotFound, UndefinedError, pass_context
@@ -38,7 +39,7 @@ CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u206
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """A mail before it is addressed."""
+    """A notice before it is addressed; over Discord it has no HTML."""
 
     subject: str
     text: str
@@ -81,9 +82,9 @@ class Renderer:
     def render(
         self, purpose: Purpose, values: Mapping[str, Any], *, locale: str, channel: Channel = Channel.EMAIL
     ) -> Rendered:
-        """Subject, text and HTML of a mail. Raises TemplateError naming the template and what it misses.
+        """Subject, text and HTML of a notice. Raises TemplateError naming the template and what it misses.
 
-        Another channel may have its own template; where it has none, the mail's is used.
+        Where a channel has no template of its own in a language, the mail's is used.
         """
         own = f"{channel.value}/{locale}/{purpose.value}.md"
         name = own if (self.folder / own).is_file() else f"email/{locale}/{purpose.value}.md"
@@ -92,8 +93,10 @@ class Renderer:
         head, _, body = source.partition("\n")
         if not head.startswith("Subject: "):
             raise TemplateError(f"Template {name} must begin with a line 'Subject: …'.")
-        tokens = self._markdown.parse(body.strip())
         subject = header_text(_fill(head.removeprefix("Subject: "), given, str))
+        if channel is Channel.DISCORD:
+            return Rendered(discord_text(subject, inline=True), _discord_body(body, given), "", locale)
+        tokens = self._markdown.parse(body.strip())
         html = self._markdown.renderer.render(tokens, self._markdown.options, {})
         page = self._layout.get_template("email/layout.html").render(
             subject=subject,
@@ -187,6 +190,47 @@ def _inline(children: list[Token]) -> str:
         else:
             out.append("\n" if child.type in {"softbreak", "hardbreak"} else child.content)
     return "".join(out)
+
+
+# -- Discord ---------------------------------------------------------------------------------------------------------
+
+# A link ends before what Discord reads as mark-up and before the punctuation of its sentence.
+_LINKED = r"\([^\s<>()\\`*|]*\)|[^\s<>()\[\]\\`*|"
+_URL = re.compile(rf"(https?://(?:{_LINKED}])+(?:{_LINKED}.,:;!?\"'„“”‚‘’«»…]))", re.IGNORECASE)
+_MEANS = re.compile(r"[\\*_~`|<>\[\]@#]|:(?=//|[\w+-]+(?::|$))")
+_BEGINS_LIST = re.compile(r"^(\d+)(?=\.(?:\s|$))|^(?=[-+](?:\s|\\#|$))")
+_ZERO_WIDTH = re.compile("[\u00ad\u180e\u200b\u2060-\u2064\ufeff]+")  # not the joiners, which scripts and emoji need
+_PLACE = re.compile(rf"<{MARKER.pattern}>|{MARKER.pattern}")
+
+
+def discord_text(value: str, *, link: str = "<{}>", inline: bool = False) -> str:
+    """The value, shown by Discord as it was written: nothing in it formats, mentions or masks; links stay, in full."""
+    lines = [_escaped(CONTROLS.sub(" ", line), link) for line in value.splitlines()]
+    return "\n".join(line if inline and n == 0 else line_start(line) for n, line in enumerate(lines))
+
+
+def _escaped(line: str, link: str) -> str:
+    pieces = _URL.split(_ZERO_WIDTH.sub("", line).strip())
+    return "".join(link.format(piece) if n % 2 else _MEANS.sub(r"\\\g<0>", piece) for n, piece in enumerate(pieces))
+
+
+def line_start(text: str) -> str:
+    """Escaped text that comes to stand at the start of a line: it begins no list there."""
+    return _BEGINS_LIST.sub(r"\1\\", text)
+
+
+def _discord_body(source: str, given: list[str]) -> str:
+    lines = re.sub(r"\n{3,}", "\n\n", source.strip()).split("\n")
+    return "\n".join(_PLACE.sub(lambda found: _discord_value(found, given), line) for line in lines)
+
+
+def _discord_value(found: re.Match[str], given: list[str]) -> str:
+    """A value in its place on a line of the template; one that is quoted there stays so with all its lines."""
+    if link := found[1]:
+        return f"<{re.sub(r'[^!-~]|[<>*|`]', lambda odd: quote(odd[0]), given[int(link)])}>"
+    before = MARKER.sub("", found.string[: found.start()])
+    text = discord_text(given[int(found[2])].strip(), inline=any(char.isalnum() for char in before))
+    return re.sub(r"\n+", "\n> ", text) if before.startswith("> ") else text
 
 
 # -- the message -------------------------------------------------------------------------------------------------------

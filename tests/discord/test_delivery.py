@@ -4,18 +4,24 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlmodel import Session
 
+from bots.discord.delivery import MOST, TOO_LONG
 from bots.discord.exchange import PAUSES
-from lifecycle import users
-from lifecycle.documents import store
-from lifecycle.models import Attempt, Notice
+from bots.discord.text import LIMIT, split
+from lifecycle import terminations, users
+from lifecycle.models import Attempt, Notice, Termination
 from lifecycle.notices import delivery, outbox
-from lifecycle.states import Channel, NoticeStatus, Purpose
+from lifecycle.states import AttemptOutcome, Channel, EngagementKind, Initiator, NoticeStatus, Purpose
 from tests.conftest import NOW
 from tests.discord.conftest import POLL, World
-from tests.helpers import published_terms
+from tests.discord.test_end_to_end import World as Live
+from tests.discord.test_end_to_end import needs_fakecord
+from tests.discord.test_end_to_end import world as live  # noqa: F401
+from tests.helpers import ZONE, engage, published_terms
 
 LONGEST_BRIDGED = POLL + sum(PAUSES)
+RULES = [f"Rule {n} for @everyone: nobody sells what was lent to them, not even in part." for n in range(99)]
 
 
 @pytest.fixture
@@ -65,20 +71,78 @@ async def test_a_notice_is_sent_once_byte_for_byte_and_proves_that_the_user_was_
     assert attempts(owing)[0].reply.startswith("Discord message ")
 
 
-async def test_a_message_too_long_for_discord_goes_along_as_a_file(owing: World) -> None:
-    def lengthen(session) -> None:
-        version = store.version(session, store.document(session, "terms"), 1)
-        version.changelog = "\n".join(f"Change {n} in many words that make the message long." for n in range(60))
-        session.add(version)
+def end(session: Session, /, **facts: Any) -> Termination:
+    """The end of Ada's access is decided, and she is owed the word of it."""
+    cause = terminations.Cause(Initiator.PROVIDER, "Access was resold.", **facts)
+    return terminations.terminate(session, users.user(session, "ada"), cause, notice_days=30, zone=ZONE, now=NOW)
 
-    with owing.database.engine.begin() as connection:  # the changelog of a published version is frozen
-        for name in connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type='trigger'").scalars().all():
-            connection.exec_driver_sql(f"DROP TRIGGER {name}")
-    owing.database.run(lengthen)
-    await owing.go_round()
-    (message,) = owing.alice.user.dm_channel.history()
-    assert message.content == "This message is longer than Discord shows; it is in the file."
-    assert await message.attachments[0].read() == notice(owing).message
+
+async def test_a_long_termination_notice_arrives_whole_in_several_messages(world: World) -> None:
+    def end_for_many_reasons(session) -> None:
+        _, version = published_terms(session, text="# Terms\n\n## 1. Use\n\n" + "\n\n".join(RULES) + "\n")
+        engage(session, users.user(session, "ada"), version, EngagementKind.ACCEPTED)
+        end(session, grounds=[("terms", "1")], facts="\n\n".join(RULES), redress="Write to us.")
+
+    world.link()
+    world.database.run(end_for_many_reasons)
+    await world.go_round()
+    sent, arrived = notice(world), world.dms()
+    assert sent.status is NoticeStatus.SENT
+    assert sent.message is not None
+    assert arrived == split(sent.message.decode())
+    assert 5 < len(arrived) <= MOST
+    assert max(map(len, arrived)) <= LIMIT
+    lines = "\n".join(arrived).split("\n")
+    shown = [rule.replace("@", "\\@") for rule in RULES]
+    assert [line for line in lines if line in shown] == shown
+    assert [line.removeprefix("> ") for line in lines if line.startswith("> ")] == shown
+    nonces = [body["nonce"] for body in sends(world)]
+    assert len(set(nonces)) == len(nonces) == len(arrived)
+    assert nonces[0] == sent.message_id[1:26]
+    assert max(map(len, nonces)) <= 25
+    assert attempts(world)[0].reply.count(",") == len(arrived) - 1
+
+
+async def test_what_would_be_a_flood_of_messages_goes_along_as_a_file(world: World) -> None:
+    world.link()
+    world.database.run(end, facts="\n\n".join(RULES * 4))
+    await world.go_round()
+    (message,) = world.alice.user.dm_channel.history()
+    assert message.content == TOO_LONG
+    assert await message.attachments[0].read() == notice(world).message
+
+
+@needs_fakecord
+async def test_a_notice_that_broke_off_is_in_doubt_and_its_repeat_doubles_nothing(live: Live) -> None:  # noqa: F811
+    live.link()
+    live.database.run(end, facts="\n\n".join(RULES))
+    live.discord.fail("create_message", 401, when=lambda call: call.body["nonce"].endswith(".2"))
+    await live.begin()
+    (doubted,) = await live.notices(NoticeStatus.UNKNOWN)
+    (tried,) = live.database.read(outbox.attempts, doubted)
+    assert (tried.outcome, tried.code) == (AttemptOutcome.UNKNOWN, 401)
+    assert tried.reply.startswith("2 of 5 messages arrived, then: 401")
+
+    def repeat_now(session) -> None:
+        outbox.notice(session, doubted.id).due_at = NOW
+
+    live.database.run(repeat_now)
+    (sent,) = await live.notices(NoticeStatus.SENT)
+    assert sent.message is not None
+    assert [message.content for message in live.alice.dm_channel.messages] == split(sent.message.decode())
+    assert live.pings() == []
+
+
+@needs_fakecord
+async def test_a_notice_that_is_refused_halfway_goes_by_another_way(live: Live) -> None:  # noqa: F811
+    live.link()
+    live.database.run(end, facts="\n\n".join(RULES))
+    live.link(email="ada@example.com")
+    live.discord.fail("create_message", 403, 50007, when=lambda call: call.body["nonce"].endswith(".1"))
+    await live.begin()
+    refused, owed = await live.notices(NoticeStatus.FAILED, NoticeStatus.OWED)
+    assert refused.reason.startswith("1 of 5 messages arrived, then: 403")
+    assert owed.channel is Channel.EMAIL
 
 
 @pytest.mark.parametrize("code", [50007, 50278, 10013])

@@ -13,7 +13,7 @@ async def test_an_answer_reaches_the_person_and_the_channel_shows_it(world: Worl
     assert done.ephemeral
     assert done.response.content == "Your answer to request 1 goes out as a direct message."
     (dm,) = world.dms()
-    assert "We deleted *all* of it." in dm
+    assert "We deleted \\*all\\* of it." in dm
     assert "this mail" not in dm
     assert "· answered" in world.card().content
     assert "delivered as a direct message\n> We deleted \\*all\\* of it." in world.card().content
