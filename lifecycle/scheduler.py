@@ -96,6 +96,7 @@ class Clockwork:
 
     async def stop(self) -> None:
         """Stop waking, let the jobs and hand-overs under way end, and say goodbye to the relay."""
+        self._dispatcher.close()  # at once: a job under way may hold the turn for long, and the drain goes on meanwhile
         self._scheduler.remove_all_jobs()
         await asyncio.sleep(0)  # a wake that was just submitted gets in line before us
         async with self._turn:

@@ -385,3 +385,20 @@ async def test_stopping_begins_no_new_hand_over(
     gate.set()
     await soon(stopping)
     assert sqlite.read(outbox.counts) == {NoticeStatus.SENT: 2, NoticeStatus.OWED: 18}
+
+
+async def test_stopping_begins_no_new_hand_over_even_while_a_job_holds_the_turn(
+    sqlite: Database, settings: Settings, sink: Sink, gate: asyncio.Event
+) -> None:
+    sqlite.run(publish_to, [f"u{n}" for n in range(20)], settings=settings)
+    clockwork = Clockwork(sqlite, settings)
+    clockwork.start()
+    await soon(sink.until(lambda: sink.total == settings.smtp_connections))
+    async with clockwork._turn:
+        stopping = asyncio.create_task(clockwork.stop())
+        await asyncio.sleep(0)
+        gate.set()
+        assert clockwork._draining is not None
+        await soon(asyncio.wait({clockwork._draining}))
+    await soon(stopping)
+    assert sqlite.read(outbox.counts) == {NoticeStatus.SENT: 2, NoticeStatus.OWED: 18}

@@ -277,6 +277,10 @@ class Dispatcher:
             await self._database.arun(recover, now=self._clock())
             return await self._drain()
 
+    def close(self) -> None:
+        """Begin no new hand-over from now on."""
+        self._stopping = True
+
     def nudge(self) -> None:
         """Let a drain under way look for what fell due meanwhile, if there is a free connection."""
         self._more.set()
@@ -317,7 +321,7 @@ class Dispatcher:
 
     async def stop(self) -> None:
         """Begin no new hand-over, let those under way end and be put on record, and say goodbye to the relay."""
-        self._stopping = True
+        self.close()
         try:
             await self.drain()
         finally:
