@@ -198,6 +198,16 @@ def add_calendar(instant: datetime, zone: ZoneInfo, *, days: int = 0, months: in
     return max(wall.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
 
 
+def add_business_days(instant: datetime, zone: ZoneInfo, days: int) -> datetime:
+    """`instant` plus whole days of Monday to Friday in `zone`, at the same time on the wall. Returns aware UTC."""
+    wall = instant.astimezone(zone)
+    passed = 0
+    while days > 0:
+        passed += 1
+        days -= (wall.date() + timedelta(days=passed)).weekday() < 5
+    return add_calendar(instant, zone, days=passed)
+
+
 def next_try(now: datetime, attempts: int, jitter: float) -> datetime:
     """When a deferred notice is tried again: 1, 2, 4 … minutes up to 4 hours, times 1 to 1.25 by `jitter` in 0..1."""
     minutes = min(2 ** max(attempts - 1, 0), 240)

@@ -55,7 +55,7 @@ def terminate(
     which bound the user does not hold, RuleRefused when the regime asks for more.
     """
     name = user.external_id  # a failed flush leaves nothing to ask
-    notify_at = _check(session, user, cause, notice_days, notice_at, effective_at, now=now)
+    notify_at = _check(session, user, cause, notice_days, notice_at, effective_at, zone=zone, now=now)
     earliest = effective_at or add_calendar(notify_at, zone, days=notice_days)
     termination = Termination(
         user_id=user.id,
@@ -102,6 +102,7 @@ def _check(
     notice_at: datetime | None,
     effective_at: datetime | None,
     *,
+    zone: ZoneInfo,
     now: datetime,
 ) -> datetime:
     if (open_one := open_termination(session, user)) is not None:
@@ -125,7 +126,13 @@ def _check(
             "grounds": bool(cause.grounds),
             "redress": bool(cause.redress),
         }
-        regimes.require_termination(cause.regime, notice_days, given, override_reason=cause.override_reason)
+        regimes.require_termination(
+            cause.regime,
+            notice_days,
+            given,
+            on=now.astimezone(zone).date(),
+            override_reason=cause.override_reason,
+        )
     return notice_at or now
 
 

@@ -98,7 +98,11 @@ REFUSED: list[tuple[dict[str, Any], type[AssentError], str]] = [
     ({"effective_at": NOW - TICK}, InvalidInput, "effective_at .* lies in the past"),
     ({"regime": "moon"}, InvalidInput, "Regime 'moon' is not known"),
     ({"regime": "eu-p2b", "notice_days": 29}, RuleRefused, r"30 days of notice \(here 29\)"),
-    ({"regime": "eu-dsa-17", "facts": "12 mails"}, RuleRefused, "asks for: grounds, redress"),
+    (
+        {"regime": "eu-dsa-17", "facts": "12 mails"},
+        RuleRefused,
+        "asks for: the clauses it rests on, how to challenge it",
+    ),
     ({"grounds": [("terms", "99")]}, InvalidInput, "Version 1 of 'terms', which binds user 'ada', has no section '99'"),
     ({"grounds": [("privacy", "1")]}, RuleRefused, "No version of 'privacy' binds user 'ada'"),
     ({"grounds": [("rules", "1")]}, NotFound, "There is no document 'rules'"),

@@ -1,7 +1,7 @@
 """Making a version known: rehearse it, publish it once, withdraw it."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import update
@@ -179,8 +179,17 @@ def _check(session: Session, version: Version, publication: Publication, *, zone
             f"{publication.notice_days} days; the earliest is {earliest.isoformat()}."
         )
     days = (effective_at.astimezone(zone).date() - now.astimezone(zone).date()).days
-    regimes.require_change_notice(publication.regime, days, override_reason=publication.override_reason)
+    _require_regime(session, version, publication, days, on=now.astimezone(zone).date())
     return effective_at
+
+
+def _require_regime(session: Session, version: Version, publication: Publication, days: int, *, on: date) -> None:
+    if publication.mode is Mode.EDITORIAL:  # changes no meaning, so no law asks for its announcement
+        regimes.regime(publication.regime)
+        return
+    told = bool(publication.changelog) or all(body.changelog for body in store.bodies(session, version))
+    given = {"notice": publication.notify, "changes": told}
+    regimes.require_change(publication.regime, days, given, on=on, override_reason=publication.override_reason)
 
 
 def _published_already(session: Session, version: Version) -> Conflict:

@@ -168,7 +168,7 @@ def test_a_rehearsal_tells_whom_it_would_tell_and_changes_nothing(stocked: Assen
         (["--notice-days", "30", "--effective-at", "+3d"], "leaves less than the notice period of 30 days"),
         (["--notice-days", "-1"], "must lie between 0 and"),
         (["--regime", "nonsense"], "Regime 'nonsense' is not known"),
-        (["--regime", "eu-p2b"], "asks for 15 days"),
+        (["--regime", "eu-p2b"], "15 days of notice"),
     ],
 )
 @pytest.mark.parametrize("verb", ["rehearse", "publish"])

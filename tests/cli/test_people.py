@@ -185,7 +185,7 @@ def test_a_second_termination_is_refused_and_leaves_the_first_alone(stocked: Ass
         (["--effective-at", "2020-01-01"], "effective_at 2020-01-01T00:00:00+00:00 lies in the past"),
         (["--notice-at", "-1h"], "lies in the past"),
         (["--notice-days", "-5"], "must lie between"),
-        (["--regime", "eu-dsa-17"], "asks for: facts, grounds, redress"),
+        (["--regime", "eu-dsa-17"], "asks for: the facts, the clauses it rests on, how to challenge it"),
         (["--regime", "nope"], "is not known"),
     ],
 )

@@ -77,7 +77,7 @@ REFUSED = [
         RuleRefused,
         "less than the notice period of 30 days",
     ),
-    (Publication(Mode.NOTICE, notice_days=14, regime="eu-p2b"), RuleRefused, r"15 days .* here 14 .*2019/1150"),
+    (Publication(Mode.NOTICE, notice_days=14, regime="eu-p2b"), RuleRefused, r"15 days .*here 14.*2019/1150"),
 ]
 
 
