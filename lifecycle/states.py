@@ -79,7 +79,7 @@ class Channel(StrEnum):
 
 
 class Purpose(StrEnum):
-    """What a notice is for; each has a template of the same name."""
+    """What a notice is for; each has a template of the same name, but a test mail, which has that of what it tries."""
 
     VERSION_PUBLISHED = "version_published"
     ACCEPTANCE_REMINDER = "acceptance_reminder"
@@ -89,12 +89,17 @@ class Purpose(StrEnum):
     TERMINATION_RESCINDED = "termination_rescinded"
     REINSTATED = "reinstated"
     REQUEST_ANSWERED = "request_answered"
+    TEST = "test"
 
     @property
     def priority(self) -> int:
         """Lower leaves first: what ends someone's access never queues behind a campaign."""
         bulk = {Purpose.VERSION_PUBLISHED, Purpose.ACCEPTANCE_REMINDER, Purpose.ACCEPTANCE_OVERDUE}
         return 10 if self in bulk else 0
+
+
+PRIORITIES = sorted({purpose.priority for purpose in Purpose})
+TEMPLATED = [purpose for purpose in Purpose if purpose is not Purpose.TEST]
 
 
 class NoticeStatus(StrEnum):
@@ -104,6 +109,7 @@ class NoticeStatus(StrEnum):
     DEFERRED = "deferred"
     UNKNOWN = "unknown"
     FAILED = "failed"
+    HELD = "held"
     CANCELLED = "cancelled"
     SKIPPED = "skipped"
 
@@ -141,15 +147,16 @@ PENDING_STATUSES = (NoticeStatus.OWED, NoticeStatus.DEFERRED, NoticeStatus.UNKNO
 
 NOTICE_TRANSITIONS: dict[NoticeStatus, frozenset[NoticeStatus]] = {
     NoticeStatus.OWED: frozenset(
-        {NoticeStatus.SENDING, NoticeStatus.SENT, NoticeStatus.CANCELLED, NoticeStatus.FAILED}
+        {NoticeStatus.SENDING, NoticeStatus.SENT, NoticeStatus.HELD, NoticeStatus.CANCELLED, NoticeStatus.FAILED}
     ),
     NoticeStatus.SENDING: frozenset(
         {NoticeStatus.SENT, NoticeStatus.DEFERRED, NoticeStatus.FAILED, NoticeStatus.UNKNOWN}
     ),
     # A late word from a worker that lost its lease may prove that a copy left, whatever became of the repeat.
     NoticeStatus.DEFERRED: frozenset(
-        {NoticeStatus.SENDING, NoticeStatus.SENT, NoticeStatus.CANCELLED, NoticeStatus.FAILED}
+        {NoticeStatus.SENDING, NoticeStatus.SENT, NoticeStatus.HELD, NoticeStatus.CANCELLED, NoticeStatus.FAILED}
     ),
+    NoticeStatus.HELD: frozenset({NoticeStatus.OWED, NoticeStatus.SENT, NoticeStatus.CANCELLED}),
     NoticeStatus.UNKNOWN: frozenset(
         {NoticeStatus.SENDING, NoticeStatus.SENT, NoticeStatus.OWED, NoticeStatus.CANCELLED}
     ),

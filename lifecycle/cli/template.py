@@ -11,7 +11,7 @@ from lifecycle.errors import InvalidInput
 from lifecycle.notices import preview as previews
 from lifecycle.notices.rendering import renderer
 from lifecycle.settings import load_settings
-from lifecycle.states import Channel, Purpose
+from lifecycle.states import TEMPLATED, Channel, Purpose
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -41,6 +41,10 @@ def preview(
     """Print a mail or a Discord message with sample values."""
     if html and channel is not Channel.EMAIL:
         raise InvalidInput("Only mails have an HTML part: leave out --html or --channel.")
+    if purpose not in TEMPLATED:
+        raise InvalidInput(
+            f"A {purpose.value} mail has the template of what it tries. There are: {', '.join(TEMPLATED)}."
+        )
     settings = load_settings()
     locales = renderer().locales()
     if locale and locale not in locales:

@@ -2,17 +2,27 @@
 
 from datetime import datetime
 
-from sqlalchemy import Index, LargeBinary, Text, UniqueConstraint
+from sqlalchemy import Index, LargeBinary, Text, UniqueConstraint, text
 
 from lifecycle.models.base import STRICT, Field, SQLModel, choice, instant, key, maybe_instant
-from lifecycle.states import AttemptOutcome, Channel, NoticeStatus, Purpose
+from lifecycle.states import MAX_DOUBTS, PENDING_STATUSES, AttemptOutcome, Channel, NoticeStatus, Purpose
+
+# Written out, not bound: only so do both databases see that a query may use the index below.
+WAITING = text(f"status IN {tuple(map(str, PENDING_STATUSES))} AND doubts < {MAX_DOUBTS}")
 
 
 class Notice(SQLModel, table=True):
     """A message owed for one purpose over one channel; `key` says it is the only one (rule 6)."""
 
     __tablename__ = "notices"
-    __table_args__ = (Index(None, "status", "priority", "due_at"), STRICT)
+    __table_args__ = (
+        Index(
+            "ix_notices_waiting", "channel", "priority", "due_at", "id", sqlite_where=WAITING, postgresql_where=WAITING
+        ),
+        Index(None, "status", "id"),
+        Index(None, "version_id", "purpose", "status", "sent_at"),
+        STRICT,
+    )
 
     id: int = key()
     key: str = Field(unique=True)
@@ -20,7 +30,7 @@ class Notice(SQLModel, table=True):
     channel: Channel = choice(Channel)
     user_id: int | None = Field(default=None, foreign_key="users.id", index=True, nullable=True)
     address: str = ""
-    version_id: int | None = Field(default=None, foreign_key="versions.id", index=True, nullable=True)
+    version_id: int | None = Field(default=None, foreign_key="versions.id", nullable=True)
     termination_id: int | None = Field(default=None, foreign_key="terminations.id", index=True, nullable=True)
     reply_id: int | None = Field(default=None, foreign_key="replies.id", nullable=True)
 
@@ -56,7 +66,11 @@ class Attempt(SQLModel, table=True):
 
 
 class Campaign(SQLModel, table=True):
-    """The telling of everyone about a version, resumable at `cursor` (the last user id done)."""
+    """The telling of everyone about a version, resumable at `cursor` (the last user id done).
+
+    Up to `settled` nobody can turn up any more. Up to `doubted` somebody may, whom a transaction of `writers` adds.
+    `paced_until` is the first instant that its notices leave free of the relay's hour.
+    """
 
     __tablename__ = "campaigns"
     __table_args__ = STRICT
@@ -66,4 +80,11 @@ class Campaign(SQLModel, table=True):
     started_at: datetime = instant()
     cursor: int = 0
     planned: int = 0
+    settled: int = 0
+    doubted: int = 0
+    writers: str = Field(default="", sa_type=Text)
+    paced_until: datetime | None = maybe_instant()
     finished_at: datetime | None = maybe_instant()
+    paused_at: datetime | None = maybe_instant()
+    cancelled_at: datetime | None = maybe_instant()
+    cancelled_reason: str = Field(default="", sa_type=Text)

@@ -28,7 +28,6 @@ from lifecycle.settings import Settings
 from lifecycle.states import (
     MAX_DOUBTS,
     NOTICE_TRANSITIONS,
-    PENDING_STATUSES,
     AttemptOutcome,
     Channel,
     NoticeStatus,
@@ -77,16 +76,8 @@ def claim(
 def _claim(
     session: Session, *, limit: int, settings: Settings, channel: Channel, now: datetime
 ) -> tuple[int, list[Handover]]:
-    due = (
-        select(Notice)
-        .where(col(Notice.status).in_(PENDING_STATUSES), Notice.channel == channel)
-        .where(Notice.doubts < MAX_DOUBTS, Notice.due_at <= now)
-        .order_by(col(Notice.priority), col(Notice.due_at), col(Notice.id))
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
     token = secrets.token_hex(8)
-    looked = session.exec(due).all()
+    looked = outbox.take_due(session, channel, limit=limit, now=now)
     taken = (_take(session, notice, token, settings, now=now) for notice in looked)
     return len(looked), [handover for handover in taken if handover is not None]
 
@@ -113,7 +104,7 @@ def _take(session: Session, notice: Notice, token: str, settings: Settings, *, n
 
 def _prepare(session: Session, notice: Notice, settings: Settings, *, now: datetime) -> None:
     """Keep the exact message. A copy that may have arrived is repeated byte for byte, never written anew."""
-    if notice.doubts and notice.message is not None:
+    if notice.message is not None and (notice.doubts or notice.purpose is Purpose.TEST):
         return
     who = contents.reader(session, notice, settings)
     values = contents.values(session, notice, who, now=now)

@@ -11,7 +11,8 @@ from lifecycle import history
 from lifecycle.db import insert_once
 from lifecycle.errors import Conflict, InvalidInput, NotFound
 from lifecycle.models import Attempt, Notice, User
-from lifecycle.states import MAX_DOUBTS, NOTICE_TRANSITIONS, PENDING_STATUSES, Channel, NoticeStatus, Purpose
+from lifecycle.models.notice import WAITING
+from lifecycle.states import MAX_DOUBTS, NOTICE_TRANSITIONS, PRIORITIES, Channel, NoticeStatus, Purpose
 
 NO_ADDRESS = "no address: the user has neither e-mail nor Discord"
 
@@ -128,8 +129,9 @@ def counts(session: Session) -> dict[NoticeStatus, int]:
 
 
 def cancel(session: Session, *conditions: Any, reason: str, now: datetime) -> int:
-    """Cancel notices that are owed or deferred and were never in doubt; how many were."""
-    waiting = col(Notice.status).in_([NoticeStatus.OWED, NoticeStatus.DEFERRED]) & (col(Notice.doubts) == 0)
+    """Cancel notices that are owed, held or deferred and were never in doubt; how many were."""
+    unsent = [NoticeStatus.OWED, NoticeStatus.HELD, NoticeStatus.DEFERRED]
+    waiting = col(Notice.status).in_(unsent) & (col(Notice.doubts) == 0)
     ids = list(session.exec(select(Notice.id).where(waiting, *conditions)))
     changed: CursorResult[object] = session.execute(  # type: ignore[assignment]
         update(Notice).where(waiting, *conditions).values(status=NoticeStatus.CANCELLED, reason=reason)
@@ -139,15 +141,27 @@ def cancel(session: Session, *conditions: Any, reason: str, now: datetime) -> in
     return changed.rowcount
 
 
+def take_due(session: Session, channel: Channel, *, limit: int, now: datetime) -> list[Notice]:
+    """Up to `limit` notices that are due, by priority and instant, locked for this transaction; those that another
+    one holds are passed over. Each priority is a range of one index, however many wait behind it."""
+    found: list[Notice] = []
+    for priority in PRIORITIES:
+        due = select(Notice).where(WAITING, *_lane(channel, priority), Notice.due_at <= now)
+        first = due.order_by(col(Notice.due_at), col(Notice.id)).limit(limit - len(found))
+        found += session.exec(first.with_for_update(skip_locked=True))
+    return found
+
+
 def next_due(session: Session, *, after: datetime | None = None, channel: Channel = Channel.EMAIL) -> datetime | None:
     """When the next waiting notice is due; perhaps in the past, unless `after` is given."""
-    waiting = select(func.min(Notice.due_at)).where(
-        col(Notice.status).in_(PENDING_STATUSES),
-        Notice.channel == channel,
-        Notice.doubts < MAX_DOUBTS,
-        *([col(Notice.due_at) > after] if after else []),
-    )
-    return session.exec(waiting).one()
+    later = [col(Notice.due_at) > after] if after else []
+    each = (select(func.min(Notice.due_at)).where(WAITING, *_lane(channel, p), *later) for p in PRIORITIES)
+    found: list[datetime | None] = [session.exec(lane).one() for lane in each]
+    return min((instant for instant in found if instant is not None), default=None)
+
+
+def _lane(channel: Channel, priority: int) -> tuple[Any, ...]:
+    return Notice.channel == channel, Notice.priority == priority
 
 
 def move(notice: Notice, status: NoticeStatus) -> None:

@@ -11,7 +11,7 @@ from babel.dates import format_date, format_time, get_timezone_name
 
 from lifecycle.errors import TemplateError
 from lifecycle.notices.rendering import CONTROLS, Rendered, Renderer, compose
-from lifecycle.states import Channel, Initiator, Mode, Purpose, RequestKind
+from lifecycle.states import TEMPLATED, Channel, Initiator, Mode, Purpose, RequestKind
 
 URL = "https://policies.example.com"
 SENT = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -195,7 +195,7 @@ def check(renderer: Renderer) -> tuple[int, list[str]]:
     """
     tried, faults = 0, dict[str, None]()
     for locale in renderer.locales():
-        for purpose in Purpose:
+        for purpose in TEMPLATED:
             for cast, values in _casts(purpose, locale):
                 for channel in Channel:
                     tried += 1

@@ -13,7 +13,7 @@ from lifecycle.db import Database, migrations
 from lifecycle.notices import preview, rendering
 from lifecycle.notices.rendering import Renderer
 from lifecycle.settings import Settings, load_settings, resource
-from lifecycle.states import Purpose
+from lifecycle.states import TEMPLATED, Purpose
 from tests.cli.conftest import Assent
 from tests.conftest import Mailbox
 
@@ -213,7 +213,7 @@ def test_a_template_without_a_subject_is_named(assent: Assent, templates: Path):
     assert "must begin with a line 'Subject: …'" in assent("template", "check").out
 
 
-@pytest.mark.parametrize("purpose", Purpose)
+@pytest.mark.parametrize("purpose", TEMPLATED)
 def test_every_purpose_has_sample_values_that_its_template_uses_up(purpose: Purpose):
     for locale in Renderer().locales():
         rendered = Renderer().render(purpose, preview.sample(purpose, operator="Acme"), locale=locale)

@@ -122,7 +122,7 @@ def test_a_notice_changes_only_as_the_table_allows(start: NoticeStatus, end: Not
         assert notice.status is start
 
 
-def test_only_what_is_owed_or_put_off_and_was_never_in_doubt_is_cancelled(database: Database) -> None:
+def test_only_what_is_owed_held_or_put_off_and_was_never_in_doubt_is_cancelled(database: Database) -> None:
     def world(session: Session) -> None:
         for status in S:
             standing(session, status, f"termination:{status.value}")
@@ -132,15 +132,16 @@ def test_only_what_is_owed_or_put_off_and_was_never_in_doubt_is_cancelled(databa
     database.run(world)
     ada = database.read(add_user)
     about = col(Notice.user_id) == ada.id
-    assert database.run(outbox.cancel, about, reason="no longer wanted", now=NOW) == 2
+    assert database.run(outbox.cancel, about, reason="no longer wanted", now=NOW) == 3
     assert database.run(outbox.cancel, about, reason="again", now=NOW) == 0
     found = database.read(outbox.notices, status=S.CANCELLED)
     assert [(notice.key.split("/")[1], notice.reason) for notice in found] == [
         ("termination:owed", "no longer wanted"),
         ("termination:deferred", "no longer wanted"),
+        ("termination:held", "no longer wanted"),
         ("termination:cancelled", ""),
     ]
-    assert [database.read(verbs, notice)[1:] for notice in found] == [["cancelled"], ["cancelled"], []]
+    assert [database.read(verbs, notice)[1:] for notice in found] == [["cancelled"], ["cancelled"], ["cancelled"], []]
 
 
 # -- staff settle --------------------------------------------------------------------------------------------------
