@@ -6,7 +6,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from lifecycle.documents import store
-from lifecycle.models import Engagement, Version
+from lifecycle.models import Engagement, Grace, Version
 from lifecycle.states import ANSWERS, BINDING_KINDS, EngagementKind, Mode, add_calendar
 
 
@@ -22,12 +22,18 @@ class Bound:
     proof: Engagement
 
 
-def deadline(version: Version, told_at: datetime, zone: ZoneInfo) -> datetime:
-    """Until when a told user may answer: the later of the version's deadline and the one from the user's notice."""
+def deadline(version: Version, told_at: datetime, zone: ZoneInfo, graces: Iterable[Grace] = ()) -> datetime:
+    """Until when a told user may answer: the later of the version's deadline and the one from the user's notice.
+
+    A grace puts it off. A window to object that had closed when the grace was given stays closed.
+    """
     assert version.effective_at is not None
     if version.mode is Mode.SILENCE:  # the window ends no earlier than the version comes in force
-        return max(version.effective_at, add_calendar(told_at, zone, days=version.deadline_days))
-    return add_calendar(max(version.effective_at, told_at), zone, days=version.deadline_days)
+        due = max(version.effective_at, add_calendar(told_at, zone, days=version.deadline_days))
+        graces = [grace for grace in graces if grace.decided_at < due]
+    else:
+        due = add_calendar(max(version.effective_at, told_at), zone, days=version.deadline_days)
+    return max([due, *(grace.until for grace in graces if grace.until is not None)])
 
 
 def binding(versions: Sequence[Version], facts: Iterable[Engagement], at: datetime) -> Bound | None:
@@ -38,12 +44,12 @@ def binding(versions: Sequence[Version], facts: Iterable[Engagement], at: dateti
     """
     ids = {version.id for version in versions}
     known = [fact for fact in facts if fact.version_id in ids and fact.at <= at]
-    found = _derive(versions, known, at)
+    found = derive(versions, known, at)
     if found is None:
         return None
     since = at
     for turn in _turns(versions, known, at):
-        earlier = _derive(versions, known, turn)
+        earlier = derive(versions, known, turn)
         if earlier is None or earlier[0] is not found[0]:
             break
         since = turn
@@ -57,9 +63,8 @@ def _turns(versions: Sequence[Version], known: Iterable[Engagement], at: datetim
     return sorted(turns, reverse=True)
 
 
-def _derive(
-    versions: Sequence[Version], facts: Iterable[Engagement], at: datetime
-) -> tuple[Version, Engagement] | None:
+def derive(versions: Sequence[Version], facts: Iterable[Engagement], at: datetime) -> tuple[Version, Engagement] | None:
+    """Which version binds at `at`, and by which fact; without since when."""
     known = [fact for fact in facts if fact.at <= at]
     current: tuple[Version, Engagement] | None = None
     strictest = Mode.EDITORIAL

@@ -18,6 +18,7 @@ from sqlalchemy.types import JSON, BigInteger, TypeDecorator
 from sqlmodel import Session
 
 from lifecycle.errors import DatabaseError
+from lifecycle.lookups import LookUps, Row
 from lifecycle.settings import Settings, ensure_writable, resource
 from lifecycle.states import require_aware
 
@@ -139,6 +140,7 @@ class Database:
         self.url = url
         self.engine = _engine(url)
         self._reader = self.engine.execution_options(assent_read=True)
+        self._lookups = LookUps(url)
         self._threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="assent-db")
         self._turns: AbstractContextManager[None] = _Turns() if self.is_sqlite else nullcontext()
 
@@ -154,6 +156,16 @@ class Database:
     def read(self, work: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Like `run`, for work that writes nothing: on SQLite it never waits for a writer."""
         return self._transact(self._reader, work, *args, **kwargs)
+
+    def look_up(self, statement: str, **values: Any) -> list[Row]:
+        """The rows of one reading statement, as the driver gives them: instants are text on SQLite.
+
+        Raises DatabaseError when the database cannot be used.
+        """
+        try:
+            return self._lookups.rows(statement, values)
+        except self.engine.dialect.loaded_dbapi.OperationalError as error:
+            raise DatabaseError(f"The database {self.shown_url} cannot be used: {error}") from error
 
     async def arun(self, work: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """`run` from asyncio, in a thread of the database's own pool."""
@@ -180,6 +192,7 @@ class Database:
 
     def close(self) -> None:
         self._threads.shutdown(wait=True)
+        self._lookups.close()
         self.engine.dispose()
 
     # -- the schema ------------------------------------------------------------------------------------------

@@ -1,17 +1,49 @@
-"""What a user may do now, per document, and why. Derived; nothing here writes."""
+"""What a user may do now, per document, and why. Derived; nothing here writes.
 
+One look-up brings the user's facts and the token of the timetable they go with; a second one is asked only of who has
+an open termination or a deadline of their own.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import groupby, islice
+from operator import itemgetter
 from zoneinfo import ZoneInfo
 
+from pydantic_core import to_json
+from sqlalchemy import text
 from sqlmodel import Session, col, select
 
-from lifecycle import bindings, ledger
-from lifecycle.documents import store
-from lifecycle.models import Document, Engagement, Termination, User, Version
+from lifecycle import bindings
+from lifecycle.db import Database
+from lifecycle.errors import NotFound
+from lifecycle.lookups import Row
+from lifecycle.models import Grace, Termination, User, Version
 from lifecycle.states import Decision, EngagementKind, Mode
+from lifecycle.timetable import Course, Timetable, kept, timetable
+from lifecycle.verdicts import Fact, Verdict, instant, verdict
 
+ALLOW = Decision.ALLOW
 SEVERITY = [Decision.ALLOW, Decision.WARN, Decision.BLOCK]
+STREAMED = 500  # users in one look-up of a stream
+
+_WHO = """
+SELECT u.id, u.external_id, (SELECT m.token FROM timetable_marks m) AS token,
+    EXISTS (SELECT 1 FROM terminations t
+        WHERE t.user_id = u.id AND t.rescinded_at IS NULL AND t.reinstated_at IS NULL)
+    OR EXISTS (SELECT 1 FROM graces g WHERE g.user_id = u.id AND g.undone_at IS NULL) AS special
+FROM users u WHERE {which}"""
+_FACTS = """
+SELECT me.id, me.external_id, me.token, me.special, e.version_id, e.kind, e.at, e.id
+FROM ({who}) me LEFT JOIN engagements e ON e.user_id = me.id ORDER BY {order}e.at, e.id"""
+BY_ID = _FACTS.format(who=_WHO.format(which="u.id = :who LIMIT 1"), order="")
+BY_NAME = _FACTS.format(who=_WHO.format(which="u.external_id = :who LIMIT 1"), order="")
+MANY = {
+    "sqlite": "u.external_id IN (SELECT value FROM json_each(:who)) LIMIT -1",
+    "postgresql": "u.external_id = ANY(:who)",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +60,7 @@ class DocumentStanding:
     in_force_version: int | None = None
     due_version: int | None = None
     due_by: datetime | None = None
-    upcoming_versions: list[int] = field(default_factory=list)
+    upcoming_versions: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,31 +85,129 @@ class Ending:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Own:
+    """What stands for one user alone: an open termination, and deadlines of their own by version id."""
+
+    ending: Ending | None = None
+    graces: Mapping[int, Sequence[Grace]] = field(default_factory=dict)
+
+
+NOTHING = Own()
+
+
 def standing(session: Session, user: User, *, zone: ZoneInfo, now: datetime) -> Standing:
     """What the user may do now. Nobody is blocked whose notice is not proven sent (rule 4)."""
-    known = ledger.facts(session, user)
-    documents = [_for_document(session, document, known, zone, now) for document in store.documents(session)]
-    ending = _ending(session, user, now)
-    reasons = [(item.decision, item.why) for item in documents]
+    session.flush()
+    found = None
+    while found is None:
+        rows = [tuple(row) for row in session.execute(text(BY_ID), {"who": user.id})]
+        found = timetable(session, rows[0][2])
+    own = _own(session, user.id, now) if rows[0][3] else NOTHING
+    return _stand(rows, found, own, zone, now)
+
+
+def check(database: Database, external_id: str, *, zone: ZoneInfo, now: datetime) -> Standing:
+    """`standing` of a user by the host's id, for whoever asks all the time. Raises NotFound."""
+    found = None
+    while found is None:
+        rows = database.look_up(BY_NAME, who=external_id)
+        if not rows:
+            raise NotFound(f"There is no user {external_id!r}. Import or PUT the user first.")
+        found = _timetable(database, rows)
+    own = database.read(_own, rows[0][0], now) if rows[0][3] else NOTHING
+    return _stand(rows, found, own, zone, now)
+
+
+def stream(
+    database: Database, external_ids: Iterable[str], *, zone: ZoneInfo, now: datetime
+) -> Iterator[tuple[str, Standing | None]]:
+    """The standing of each of these users at one instant, in their order; None for one who is not known."""
+    ids = iter(external_ids)
+    while some := list(islice(ids, STREAMED)):
+        found = dict(_check_some(database, some, zone, now))
+        yield from ((name, found.get(name)) for name in some)
+
+
+def to_lines(database: Database, external_ids: Iterable[str], *, zone: ZoneInfo, now: datetime) -> Iterator[bytes]:
+    """`stream` as NDJSON, some hundred lines at a time; who is not known has a `problem` instead of a standing."""
+    lines = (
+        to_json(found if found is not None else {"user": name, "problem": f"There is no user {name!r}."})
+        for name, found in stream(database, external_ids, zone=zone, now=now)
+    )
+    while some := list(islice(lines, STREAMED)):
+        yield b"\n".join([*some, b""])
+
+
+def _check_some(database: Database, names: list[str], zone: ZoneInfo, now: datetime) -> Iterator[tuple[str, Standing]]:
+    kind = "sqlite" if database.is_sqlite else "postgresql"
+    statement = _FACTS.format(who=_WHO.format(which=MANY[kind]), order="me.id, ")
+    table = None
+    while table is None:
+        rows = database.look_up(statement, who=json.dumps(names) if database.is_sqlite else names)
+        table = _timetable(database, rows) if rows else Timetable({}, {})
+    for user_id, group in groupby(rows, itemgetter(0)):
+        mine = list(group)
+        own = database.read(_own, user_id, now) if mine[0][3] else NOTHING
+        yield mine[0][1], _stand(mine, table, own, zone, now)
+
+
+def _timetable(database: Database, rows: Sequence[Row]) -> Timetable | None:
+    token = rows[0][2]
+    return kept(token) or database.read(timetable, token)
+
+
+def _own(session: Session, user_id: int, now: datetime) -> Own:
+    graces: dict[int, list[Grace]] = {}
+    for grace in session.exec(select(Grace).where(Grace.user_id == user_id, col(Grace.undone_at).is_(None))):
+        graces.setdefault(grace.version_id, []).append(grace)
+    return Own(_ending(session, user_id, now), graces)
+
+
+def _stand(rows: Sequence[Row], table: Timetable, own: Own, zone: ZoneInfo, now: datetime) -> Standing:
+    """`rows` are the user's facts, oldest first; a user without any has one row without a version."""
+    moment = table.at(now)
+    facts: list[list[Fact]] = [[] for _ in moment.courses]
+    if rows[0][4] is not None:
+        for row in rows:
+            facts[moment.place[row[4]]].append(row[4:])
+    graces = table.graces if not own.graces else _both(table.graces, own.graces)
+    documents = [
+        _with_document(course, known, graces, zone, now) for course, known in zip(moment.courses, facts, strict=True)
+    ]
+    return _over_all(rows[0][1], documents, own.ending)
+
+
+def _both(general: Mapping[int, Sequence[Grace]], own: Mapping[int, Sequence[Grace]]) -> dict[int, Sequence[Grace]]:
+    return {version_id: [*general.get(version_id, ()), *own.get(version_id, ())] for version_id in {*general, *own}}
+
+
+def _over_all(name: str, documents: list[DocumentStanding], ending: Ending | None) -> Standing:
+    reasons = [(item.decision, item.why) for item in documents if item.decision is not ALLOW]
     if ending is not None:
         reasons.append((Decision.BLOCK if ending.in_effect else Decision.WARN, _ending_why(ending)))
-    decision = max((decision for decision, _ in reasons), key=SEVERITY.index, default=Decision.ALLOW)
-    why = " ".join(why for found, why in reasons if found is decision and decision is not Decision.ALLOW)
-    return Standing(user.external_id, decision, why or "Nothing stands in the way.", documents, ending)
+    if not reasons:
+        return Standing(name, Decision.ALLOW, "Nothing stands in the way.", documents, ending)
+    decision = max((decision for decision, _ in reasons), key=SEVERITY.index)
+    return Standing(name, decision, " ".join(why for found, why in reasons if found is decision), documents, ending)
 
 
 def open_termination(session: Session, user: User) -> Termination | None:
     """The user's termination that was neither rescinded nor followed by reinstatement."""
+    return _open_termination(session, user.id)
+
+
+def _open_termination(session: Session, user_id: int) -> Termination | None:
     open_ones = select(Termination).where(
-        Termination.user_id == user.id,
+        Termination.user_id == user_id,
         col(Termination.rescinded_at).is_(None),
         col(Termination.reinstated_at).is_(None),
     )
     return session.exec(open_ones).first()
 
 
-def _ending(session: Session, user: User, now: datetime) -> Ending | None:
-    found = open_termination(session, user)
+def _ending(session: Session, user_id: int, now: datetime) -> Ending | None:
+    found = _open_termination(session, user_id)
     if found is None:
         return None
     in_effect = found.takes_effect_at is not None and found.takes_effect_at <= now
@@ -92,62 +222,77 @@ def _ending_why(ending: Ending) -> str:
     return f"Access will end at {ending.takes_effect_at:%Y-%m-%d %H:%M} UTC: {ending.reason}"
 
 
-def _for_document(
-    session: Session, document: Document, known: list[Engagement], zone: ZoneInfo, now: datetime
+def _with_document(
+    course: Course, facts: Sequence[Fact], graces: Mapping[int, Sequence[Grace]], zone: ZoneInfo, now: datetime
 ) -> DocumentStanding:
-    versions = store.chain(session, document.id)
-    passed = store.standing_chain(versions, now)
-    upcoming = [version.number for version in store.upcoming(versions, now)]
-    if not passed:
-        why = f"No version of {document.slug} is in force."
-        return DocumentStanding(document.slug, Decision.ALLOW, "none", why, upcoming_versions=upcoming)
-    due, bound = passed[-1], bindings.binding(versions, known, now)
-    decision, state, why, due_by = _judge(document, passed, bound, known, zone, now)
+    if not course.passed:
+        why = f"No version of {course.slug} is in force."
+        return DocumentStanding(course.slug, Decision.ALLOW, "none", why, upcoming_versions=course.upcoming)
+    found = verdict(course, facts, now)
+    since = found.since
+    if isinstance(since, int):
+        since = max(found.earliest, instant(facts[since][2]))
+    shown = found.shown
+    if shown is None or graces:
+        shown = _word(course, found, facts, graces, zone, now)
+        if found.asked is None or (found.told is None and not graces):
+            found.shown = shown
+    slug, decision, state, why, due_version, due_by = shown
     return DocumentStanding(
-        slug=document.slug,
-        decision=decision,
-        state=state,
-        why=why,
-        bound_version=bound.version.number if bound else None,
-        bound_by=bound.proof.kind if bound else None,
-        bound_since=bound.since if bound else None,
-        in_force_version=due.number,
-        due_version=None if state == "bound" else due.number,
-        due_by=due_by,
-        upcoming_versions=upcoming,
+        slug,
+        decision,
+        state,
+        why,
+        found.number,
+        found.by,
+        since,
+        course.number,
+        due_version,
+        due_by,
+        course.upcoming,
     )
 
 
+def _word(
+    course: Course,
+    found: Verdict,
+    facts: Sequence[Fact],
+    graces: Mapping[int, Sequence[Grace]],
+    zone: ZoneInfo,
+    now: datetime,
+) -> tuple[str, Decision, str, str, int | None, datetime | None]:
+    if found.asked is None:
+        why = f"Bound to version {course.number} of {course.slug} ({found.by})."
+        return course.slug, Decision.ALLOW, "bound", why, None, None
+    told_at = None if found.told is None else instant(facts[found.told][2])
+    decision, state, why, due_by = _judge(
+        course.slug, found, found.asked, told_at, graces.get(found.asked.id, ()), zone, now
+    )
+    return course.slug, decision, state, why, course.number, due_by
+
+
 def _judge(
-    document: Document,
-    passed: list[Version],
-    bound: bindings.Bound | None,
-    known: list[Engagement],
+    slug: str,
+    found: Verdict,
+    asked: Version,
+    told_at: datetime | None,
+    graces: Sequence[Grace],
     zone: ZoneInfo,
     now: datetime,
 ) -> tuple[Decision, str, str, datetime | None]:
-    due = passed[-1]
-    if bound is not None and bound.version.id == due.id:
-        return (
-            Decision.ALLOW,
-            "bound",
-            f"Bound to version {due.number} of {document.slug} ({bound.proof.kind.value}).",
-            None,
-        )
-    unbound = bindings.unbound(passed, bound, now)
-    asked = bindings.asking(unbound)
     mode = bindings.mode_of(asked)
-    about = {fact.kind: fact for fact in known if fact.version_id == asked.id}
-    named = f"version {asked.number} of {document.slug}"
-    older = f"version {bound.version.number} still binds" if bound else "nothing binds yet"
-    told = about.get(EngagementKind.NOTIFIED)
-    if told is None:
+    named = f"version {asked.number} of {slug}"
+    older = f"version {found.number} still binds" if found.bound else "nothing binds yet"
+    exempt = next((grace for grace in graces if grace.until is None), None) if mode is Mode.EXPLICIT else None
+    if exempt is not None:
+        return Decision.ALLOW, "exempt", f"Exempt from accepting {named} ({exempt.reason}); {older}.", None
+    if told_at is None:
         why = f"Not told of {named} yet, so no deadline runs; {older}."
         return Decision.WARN if mode is Mode.EXPLICIT else Decision.ALLOW, "not_told", why, None
-    due_by = bindings.deadline(asked, told.at, zone)
+    due_by = bindings.deadline(asked, told_at, zone, graces)
     if mode is not Mode.EXPLICIT:
-        return Decision.ALLOW, *_milder(mode, set(about), named, older, due_by)
-    return *_asked(EngagementKind.DECLINED in about, named, older, due_by, now), due_by
+        return Decision.ALLOW, *_milder(mode, found.said, named, older, due_by)
+    return *_asked(EngagementKind.DECLINED in found.said, named, older, due_by, now), due_by
 
 
 def _asked(declined: bool, named: str, older: str, due_by: datetime, now: datetime) -> tuple[Decision, str, str]:
@@ -160,7 +305,7 @@ def _asked(declined: bool, named: str, older: str, due_by: datetime, now: dateti
 
 
 def _milder(
-    mode: Mode, about: set[EngagementKind], named: str, older: str, due_by: datetime
+    mode: Mode, about: frozenset[EngagementKind], named: str, older: str, due_by: datetime
 ) -> tuple[str, str, datetime | None]:
     if EngagementKind.OBJECTED in about:
         return "objected", f"Objected to {named}; {older}.", None

@@ -52,7 +52,7 @@ def test_without_a_text_in_force_nothing_stands_in_the_way(session: Session) -> 
     assert (found.decision, found.why) == (ALLOW, "Nothing stands in the way.")
     [document_standing] = found.documents
     assert (document_standing.state, document_standing.in_force_version) == ("none", None)
-    assert document_standing.upcoming_versions == [1]
+    assert document_standing.upcoming_versions == (1,)
 
 
 def test_who_is_bound_to_the_version_in_force_may_go_on(session: Session) -> None:
@@ -111,7 +111,7 @@ def test_a_version_that_is_not_in_force_yet_is_upcoming_and_asks_for_nothing(ses
     user, version = asked(session, effective_at=NOW + DAY, deadline_days=0)
     tell(session, user, version)
     found = terms(session, user, at=NOW + DAY - TICK)
-    assert (found.decision, found.state, found.upcoming_versions) == (ALLOW, "bound", [2])
+    assert (found.decision, found.state, found.upcoming_versions) == (ALLOW, "bound", (2,))
     assert terms(session, user, at=NOW + DAY).decision is BLOCK
 
 

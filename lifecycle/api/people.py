@@ -1,8 +1,10 @@
 """Users: what is known of them, what binds them, what they did and may do."""
 
 from dataclasses import asdict
+from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import StreamingResponse
 from sqlmodel import Session
 
 from lifecycle import activity, engagements, shapes, standing, users
@@ -22,11 +24,19 @@ def put_user(desk: Here, external_id: str, facts: inputs.UserFacts) -> Shape:
 
 @router.get("/users/{external_id}/standing")
 def get_standing(desk: Here, external_id: str) -> Shape:
-    def work(session: Session) -> Shape:
-        user = users.user(session, external_id)
-        return asdict(standing.standing(session, user, zone=desk.settings.zone, now=desk.now))
+    return asdict(standing.check(desk.database, external_id, zone=desk.settings.zone, now=desk.now))
 
-    return desk.read(work)
+
+async def _names(request: Request) -> list[str]:
+    lines = (await request.body()).decode().splitlines()
+    return [name.strip() for name in lines if name.strip()]
+
+
+@router.post("/standing")
+def stream_standing(desk: Here, names: Annotated[list[str], Depends(_names)]) -> StreamingResponse:
+    """The standing of each user of a body that names one a line, as NDJSON in the same order."""
+    lines = standing.to_lines(desk.database, names, zone=desk.settings.zone, now=desk.now)
+    return StreamingResponse(lines, media_type="application/x-ndjson")
 
 
 @router.get("/users/{external_id}/bound")

@@ -23,7 +23,7 @@ from lifecycle.cli.output import (
     tracker,
 )
 from lifecycle.documents import store
-from lifecycle.errors import NotFound
+from lifecycle.errors import InvalidInput, NotFound
 from lifecycle.models import Document, Termination
 from lifecycle.user_files import ImportReport, import_users
 
@@ -94,10 +94,20 @@ def _shown(session: Session, external_id: str, desk: Desk) -> shapes.Shape:
 
 
 @app.command()
-def standing(user: User, as_json: JsonFlag = False) -> None:
+def standing(
+    user: Annotated[str | None, typer.Argument(help="The host's id of the user.")] = None,
+    file: Annotated[
+        Path | None, typer.Option("--file", help="A file with an id a line, instead: prints NDJSON, a line each.")
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
     """What a user may do now, and why, document by document."""
+    if (user is None) == (file is None):
+        raise typer.BadParameter("Name a user, or a file of users with --file.", param_hint="USER")
     with open_desk() as desk:
-        found = desk.database.read(_standing, user, desk)
+        if file is not None:
+            return _stream(file, desk)
+        found = standings.check(desk.database, user or "", zone=desk.zone, now=desk.now)
     if as_json:
         return print_json(found)
     print_line(f"{found.decision.upper()}: {found.why}")
@@ -109,8 +119,14 @@ def standing(user: User, as_json: JsonFlag = False) -> None:
     return print_table(headers, rows, zone=desk.zone, empty="There are no documents yet, so nothing binds anyone.")
 
 
-def _standing(session: Session, external_id: str, desk: Desk) -> standings.Standing:
-    return standings.standing(session, users.user(session, external_id), zone=desk.zone, now=desk.now)
+def _stream(file: Path, desk: Desk) -> None:
+    try:
+        with file.open(encoding="utf-8") as lines:
+            names = (line.strip() for line in lines if line.strip())
+            for some in standings.to_lines(desk.database, names, zone=desk.zone, now=desk.now):
+                typer.echo(some, nl=False)
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"{str(file)!r} cannot be read: {error}.") from None
 
 
 @app.command()

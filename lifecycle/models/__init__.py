@@ -6,6 +6,7 @@ from lifecycle.models.event import Event
 from lifecycle.models.idempotency import IdempotencyKey
 from lifecycle.models.notice import Attempt, Campaign, Notice
 from lifecycle.models.termination import Ground, Termination
+from lifecycle.models.timetable import Grace, TimetableMark
 from lifecycle.models.user import Choice, Reply, Request, User
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "Document",
     "Engagement",
     "Event",
+    "Grace",
     "Ground",
     "IdempotencyKey",
     "Notice",
@@ -23,6 +25,7 @@ __all__ = [
     "Request",
     "SectionRow",
     "Termination",
+    "TimetableMark",
     "Trace",
     "User",
     "Version",

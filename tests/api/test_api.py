@@ -1,5 +1,7 @@
 """The HTTP interface: what the host application does with it, from a text to a standing to an end."""
 
+import json
+
 from starlette.testclient import TestClient
 
 from lifecycle import users
@@ -68,3 +70,13 @@ def test_a_new_version_is_drafted_compared_rehearsed_published_and_withdrawn(cli
     assert client.post("/documents/terms/versions/2/rehearse", json=plan).json()["by_email"] == 1
     assert client.post("/documents/terms/versions/2/publish", json=plan).json()["state"] == "in force"
     assert client.post("/documents/terms/versions/2/withdraw", json={"reason": "Oops"}).json()["state"] == "withdrawn"
+
+
+def test_the_standing_of_many_is_streamed_in_their_order(client: TestClient) -> None:
+    answer = client.post("/standing", content=b"ada\n\nnobody\r\nada")
+    assert answer.headers["content-type"].startswith("application/x-ndjson")
+    found = [json.loads(line) for line in answer.text.splitlines()]
+    assert [one["user"] for one in found] == ["ada", "nobody", "ada"]
+    assert found[0] == client.get("/users/ada/standing").json()
+    assert found[1]["problem"] == "There is no user 'nobody'."
+    assert client.post("/standing", content=b"\xff").status_code == 422
