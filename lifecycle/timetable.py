@@ -1,7 +1,7 @@
 """All published versions and when each counts, kept by the process until the database says that they changed.
 
 What a version's calendar says at `now` is the same for everyone, so it is worked out once for all instants between
-two turns. The database marks every change with a new random token (migration 0004); whoever reads facts reads the
+two turns. The database marks every change with a new random token (migration 0005); whoever reads facts reads the
 token beside them, and so knows whether the timetable at hand was theirs.
 """
 

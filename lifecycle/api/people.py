@@ -28,7 +28,7 @@ def get_standing(desk: Here, external_id: str) -> Shape:
 
 
 async def _names(request: Request) -> list[str]:
-    lines = (await request.body()).decode().splitlines()
+    lines = store.decode(await request.body(), name="The body").splitlines()
     return [name.strip() for name in lines if name.strip()]
 
 
