@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
-from lifecycle import bindings, deeming, idempotency, ledger, terminations
+from lifecycle import bindings, deeming, idempotency, ledger, requests, terminations
 from lifecycle.db import Database
 from lifecycle.documents import store
 from lifecycle.errors import AssentError, Conflict
@@ -132,6 +132,23 @@ def _idle_since(cutoff: datetime) -> SelectOfScalar[User]:
     return select(User).where(col(User.last_activity_at) <= cutoff, ~spared.exists()).order_by(col(User.id))
 
 
+def remind_staff(database: Database, settings: Settings, now: datetime) -> int:
+    """Owe staff one word for each deadline of a request that has passed; how many requests are overdue."""
+
+    def owe(session: Session) -> int:
+        late = requests.overdue(session, zone=settings.zone, now=now)
+        for request in late:
+            requests.tell_staff(session, request, settings.staff_email or settings.contact, zone=settings.zone, now=now)
+        return len(late)
+
+    return database.run(owe)
+
+
+def forget_requests(database: Database, settings: Settings, now: datetime) -> int:
+    """Forget what was written in requests whose record need not be kept any longer; how many."""
+    return database.run(requests.forget, zone=settings.zone, now=now)
+
+
 def forget_keys(database: Database, settings: Settings, now: datetime) -> int:
     """Forget the keys and answers of requests of more than a day ago: they hold personal data; how many."""
     return database.run(idempotency.forget, now=now)
@@ -146,7 +163,14 @@ def _unanswered(database: Database, mode: Mode) -> Iterator[list[Engagement]]:
 
 # By the instant: what a person waits for. In sweeps: what carries its own instant, however late it is written down.
 TO_THE_INSTANT: tuple[Job, ...] = (plan_campaigns, bring_into_effect)
-IN_SWEEPS: tuple[Job, ...] = (deem_silence, remind, end_for_inactivity, forget_keys)
+IN_SWEEPS: tuple[Job, ...] = (
+    deem_silence,
+    remind,
+    end_for_inactivity,
+    remind_staff,
+    forget_requests,
+    forget_keys,
+)
 SWEEP_EVERY = timedelta(minutes=1)
 
 

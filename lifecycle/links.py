@@ -1,6 +1,9 @@
-"""Signed links: who may answer for whom about which version, until when."""
+"""Signed links: who may answer for whom about which version, or prove to be who asked, and until when."""
 
+import hashlib
+import hmac
 from datetime import datetime
+from typing import Any
 
 from itsdangerous import BadSignature, URLSafeSerializer
 
@@ -8,22 +11,38 @@ from lifecycle.errors import InvalidInput
 from lifecycle.settings import Settings
 
 LIFETIME_SECONDS = 180 * 24 * 3600
+PROOF_DAYS = 7
 
 
 def answer_token(settings: Settings, user_id: int, version_id: int, *, now: datetime) -> str:
     """A token that lets its holder accept, decline or object to this version for this user, for 180 days."""
-    return _serializer(settings).dumps([user_id, version_id, int(now.timestamp()) + LIFETIME_SECONDS])
+    return _signed(settings, "answer", [user_id, version_id], LIFETIME_SECONDS, now)
 
 
 def read_answer_token(settings: Settings, token: str, *, now: datetime) -> tuple[int, int]:
     """The user and version ids of a token; raises InvalidInput when it is forged, damaged or too old."""
-    try:
-        user_id, version_id, until = _serializer(settings).loads(token)
-    except (BadSignature, ValueError, TypeError):
-        raise InvalidInput("This link is not valid. Open it again from the mail, whole.") from None
-    if now.timestamp() >= until:
-        raise InvalidInput("This link has expired. Ask for a new one by replying to the mail it came in.")
+    user_id, version_id = _read(settings, "answer", token, now)
     return int(user_id), int(version_id)
+
+
+def proof_token(settings: Settings, request_id: int, address: str, *, now: datetime) -> str:
+    """A token that proves, for 7 days, that who holds it reads the mail of this address: for this request only."""
+    return _signed(settings, "proof", [request_id, _digest(address)], PROOF_DAYS * 24 * 3600, now)
+
+
+def read_proof_token(settings: Settings, token: str, *, now: datetime) -> tuple[int, str]:
+    """The request id of a token and what `proves` compares; raises InvalidInput as `read_answer_token`."""
+    request_id, digest = _read(settings, "proof", token, now)
+    return int(request_id), str(digest)
+
+
+def proves(digest: str, address: str) -> bool:
+    """Whether a token was made for this address."""
+    return bool(address) and hmac.compare_digest(digest, _digest(address))
+
+
+def _digest(address: str) -> str:
+    return hashlib.sha256(address.encode()).hexdigest()[:32]
 
 
 def version_url(settings: Settings, slug: str, number: int, *, locale: str = "", anchor: str = "") -> str:
@@ -32,5 +51,21 @@ def version_url(settings: Settings, slug: str, number: int, *, locale: str = "",
     return f"{settings.base_url}/{slug}/{number}{query}" + (f"#{anchor}" if anchor else "")
 
 
-def _serializer(settings: Settings) -> URLSafeSerializer:
-    return URLSafeSerializer(settings.signing_key, salt="assent-answer")
+def _signed(settings: Settings, purpose: str, facts: list[Any], seconds: int, now: datetime) -> str:
+    return _serializer(settings, purpose).dumps([*facts, int(now.timestamp()) + seconds])
+
+
+def _read(settings: Settings, purpose: str, token: str, now: datetime) -> list[Any]:
+    facts: list[Any]
+    try:
+        *facts, until = _serializer(settings, purpose).loads(token)
+        expired = now.timestamp() >= until
+    except (BadSignature, ValueError, TypeError):
+        raise InvalidInput("This link is not valid. Open it again from the mail, whole.") from None
+    if expired:
+        raise InvalidInput("This link has expired. Ask for a new one by replying to the mail it came in.")
+    return facts
+
+
+def _serializer(settings: Settings, purpose: str) -> URLSafeSerializer:
+    return URLSafeSerializer(settings.signing_key, salt=f"assent-{purpose}")

@@ -30,6 +30,7 @@ KINDS = (
     "cooling_off",
     "acknowledge",
     "answer",
+    "answer_opt_out",
     "extension",
     "records",
     "redress",

@@ -61,6 +61,10 @@ class Settings(BaseSettings):
     reminder_days: Annotated[tuple[int, ...], NoDecode] = (7, 1)
     inactivity_days: Annotated[int, Field(ge=0)] = 0
     inactivity_notice_days: Annotated[int, Field(ge=1)] = 30
+    request_regime: str = "contract"
+    staff_email: str = ""
+    erasure_wait_days: Annotated[int, Field(ge=0)] = 3
+    erase_after_termination_days: Annotated[int, Field(ge=0)] = 0
     answer_threshold: float | None = None
 
     @classmethod
@@ -121,7 +125,7 @@ class Settings(BaseSettings):
             )
         return value
 
-    @field_validator("mail_from", "reply_to")
+    @field_validator("mail_from", "reply_to", "staff_email")
     @classmethod
     def _one_address(cls, value: str) -> str:
         if value and ("@" not in value or any(c in value for c in "\r\n")):

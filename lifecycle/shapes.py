@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlmodel import Session
 
+from lifecycle import clocks, requests
 from lifecycle.clauses import grounds
 from lifecycle.documents import store
 from lifecycle.models import (
@@ -155,10 +157,44 @@ def attempt(found: Attempt) -> Shape:
     return {name: getattr(found, name) for name in names}
 
 
-def request(session: Session, found: Request) -> Shape:
+def request_state(found: Request, *, zone: ZoneInfo, now: datetime) -> str:
+    """open, answered, overdue, done, refused, erased, or joined (to another of the same person)."""
+    if found.joined_to is not None:
+        return "joined"
+    if found.closed_at is not None:
+        return found.outcome.value if found.outcome else "closed"
+    if clocks.overdue(found, zone, now):
+        return "overdue"
+    return "answered" if found.answered_at else "open"
+
+
+def request(session: Session, found: Request, *, zone: ZoneInfo, now: datetime) -> Shape:
     who = session.get(User, found.user_id) if found.user_id else None
-    names = ("kind", "subject", "details", "source", "discord_id", "opened_at", "answered_at", "closed_at")
-    return {"number": found.id, "user": who.external_id if who else None} | {n: getattr(found, n) for n in names}
+    written = ("kind", "subject", "details", "source", "discord_id", "email", "regime", "joined_to", "opened_at")
+    happened = (
+        "verified_at",
+        "verified_by",
+        "extended_at",
+        "extension_reason",
+        "answered_at",
+        "closed_at",
+        "outcome",
+        "outcome_reason",
+        "erase_at",
+    )
+    derived = {
+        "acknowledged_at": requests.acknowledged_at(session, found),
+        "confirm_by": clocks.confirm_by(found, zone),
+        "due_at": clocks.due(found, zone),
+        "kept_until": clocks.kept_until(found, zone),
+    }
+    named = {
+        "number": found.id,
+        "user": who.external_id if who else None,
+        "state": request_state(found, zone=zone, now=now),
+    }
+    shape = named | {name: getattr(found, name) for name in written} | derived
+    return shape | {name: getattr(found, name) for name in happened}
 
 
 def reply(found: Reply) -> Shape:

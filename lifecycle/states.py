@@ -88,7 +88,12 @@ class Purpose(StrEnum):
     TERMINATION_EFFECTIVE = "termination_effective"
     TERMINATION_RESCINDED = "termination_rescinded"
     REINSTATED = "reinstated"
+    REQUEST_RECEIVED = "request_received"
+    REQUEST_EXTENDED = "request_extended"
     REQUEST_ANSWERED = "request_answered"
+    REQUEST_REFUSED = "request_refused"
+    REQUEST_OVERDUE = "request_overdue"
+    ERASURE_SCHEDULED = "erasure_scheduled"
     TEST = "test"
 
     @property
@@ -141,6 +146,17 @@ class RequestKind(StrEnum):
     ABUSE = "abuse"
     UNDERAGE = "underage"
 
+
+class RequestOutcome(StrEnum):
+    """How a request ended."""
+
+    DONE = "done"
+    REFUSED = "refused"
+    ERASED = "erased"
+
+
+# What the law gives people a claim to; asked twice while open, it is one request.
+CLAIMS = frozenset({RequestKind.ERASURE, RequestKind.ACCESS, RequestKind.OPT_OUT, RequestKind.OBJECTION})
 
 # Waiting for the dispatcher, at their due instant.
 PENDING_STATUSES = (NoticeStatus.OWED, NoticeStatus.DEFERRED, NoticeStatus.UNKNOWN)

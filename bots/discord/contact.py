@@ -62,6 +62,8 @@ class Receipt:
 
     number: int
     has_email: bool
+    joined: bool
+    proof_mailed: bool
 
 
 async def take(interaction: "discord.Interaction[Bot]", kind: str) -> None:
@@ -75,16 +77,20 @@ async def take(interaction: "discord.Interaction[Bot]", kind: str) -> None:
             parse_choice(RequestKind, kind, what="Kind of request"),
             form["subject"],
             form["details"],
+            bot.settings.request_regime,
             bot.clock(),
         )
     closed = "or by e-mail if yours are closed" if receipt.has_email else "so keep yours open"
-    await reply(
-        interaction,
-        f"Your request has the number **{receipt.number}**. Staff answer by direct message, {closed} to this server.",
-    )
+    known = "You have asked for that already: your request has" if receipt.joined else "Your request has"
+    lines = [f"{known} the number **{receipt.number}**. Staff answer by direct message, {closed} to this server."]
+    if receipt.proof_mailed:
+        lines.append("You get an e-mail with a link: open it to prove that it is you. Before that, nothing is touched.")
+    await reply(interaction, "\n".join(lines))
 
 
-def _take(session: Session, discord_id: str, kind: RequestKind, subject: str, details: str, now: datetime) -> Receipt:
+def _take(
+    session: Session, discord_id: str, kind: RequestKind, subject: str, details: str, regime: str, now: datetime
+) -> Receipt:
     user = users.by_discord(session, discord_id)
     same = session.exec(
         select(Request)
@@ -92,6 +98,16 @@ def _take(session: Session, discord_id: str, kind: RequestKind, subject: str, de
         .where(Request.subject == subject.strip(), Request.details == details.strip())
     ).first()
     request = same or requests.open_request(
-        session, kind, subject=subject, details=details, user=user, discord_id=discord_id, source="discord", now=now
+        session,
+        kind,
+        subject=subject,
+        details=details,
+        user=user,
+        discord_id=discord_id,
+        source="discord",
+        regime=regime,
+        now=now,
     )
-    return Receipt(request.id, bool(user and user.email))
+    first, has_email = requests.head(session, request), bool(user and user.email)
+    provable = kind in requests.PROVEN and has_email and first.verified_at is None
+    return Receipt(first.id, has_email, joined=first is not request, proof_mailed=provable)

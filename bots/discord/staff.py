@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 # How long after an answer or the closing the message in the channel still follows what happens.
 FOLLOWED = timedelta(days=3)
 
+ERASED = "What was written here was erased."
 BY = {Channel.DISCORD: "as a direct message", Channel.EMAIL: "by e-mail", None: "nowhere: no address known"}
 
 
@@ -55,7 +56,11 @@ def card(session: Session, request: Request) -> Card:
     status = "closed" if request.closed_at else "answered" if replies else "open"
     kind = request.kind.value.replace("_", " ")
     lines = [f"**Request {request.id}** · {kind} · {status}", _origin(session, request)]
+    if request.erased_at:
+        return Card(request.id, request.staff_message_id, "", "\n".join([lines[0], ERASED]), "", False, frozenset())
     lines += [f"**{plain(request.subject)}**", *([quoted(request.details)] if request.details else [])]
+    for again in requests.joined(session, request):
+        lines += [f"Asked again, {when(again.opened_at)}: **{plain(again.subject)}**", quoted(again.details)]
     for one in replies:
         lines += [f"Answer {one.nth}, {when(one.at)}: {fates[one.nth][0]}", quoted(one.text)]
     whole = "\n\n".join([request.subject, request.details, *(f"Answer {one.nth}:\n{one.text}" for one in replies)])
@@ -96,7 +101,13 @@ def _followed(session: Session, now: datetime) -> list[Card]:
     """Posted requests that were answered or closed lately."""
     since = now - FOLLOWED
     answered = select(Reply.request_id).where(Reply.at > since)
-    lately = or_(col(Request.closed_at) > since, col(Request.id).in_(answered))
+    again = select(Request.joined_to).where(Request.opened_at > since, col(Request.joined_to).is_not(None))
+    lately = or_(
+        col(Request.closed_at) > since,
+        col(Request.erased_at) > since,
+        col(Request.id).in_(answered),
+        col(Request.id).in_(again),
+    )
     posted = select(Request).where(Request.staff_message_id != "", lately).order_by(col(Request.id))
     return [card(session, request) for request in session.exec(posted)]
 

@@ -96,6 +96,16 @@ class NewRequest(Input):
     subject: str
     details: str = ""
     user: str | None = None
+    email: str = ""
+    regime: str | None = None
+
+
+class Proof(Input):
+    how: str = ""
+
+
+class ErasureDate(Input):
+    at: Instant | None = None
 
 
 class NewReply(Input):

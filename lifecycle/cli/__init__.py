@@ -37,7 +37,7 @@ COMMANDS = {
     "reinstate": ("termination", "Give access back after a termination took effect."),
     "override": ("termination", "Let a termination take effect without proof of notice."),
     "notice": ("notice", "Notices: list, show, resolve."),
-    "request": ("request", "What people asked of staff: list, show, answer, close."),
+    "request": ("request", "What people asked of staff: list, open, answer, extend, refuse, prove, erase …"),
     "ask": ("ask", "Ask the policies a question; the answer is quoted from them."),
     "choice": ("choice", "A user's opt-ins and opt-outs: list, set."),
     "template": ("template", "Mail templates: check, preview."),

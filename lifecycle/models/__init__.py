@@ -2,6 +2,7 @@
 
 from lifecycle.models.document import Body, Document, SectionRow, Version
 from lifecycle.models.engagement import Engagement, Trace
+from lifecycle.models.erasure import Erasure, Hold
 from lifecycle.models.event import Event
 from lifecycle.models.idempotency import IdempotencyKey
 from lifecycle.models.notice import Attempt, Campaign, Notice
@@ -16,9 +17,11 @@ __all__ = [
     "Choice",
     "Document",
     "Engagement",
+    "Erasure",
     "Event",
     "Grace",
     "Ground",
+    "Hold",
     "IdempotencyKey",
     "Notice",
     "Reply",

@@ -10,6 +10,8 @@ from lifecycle.states import MAX_DOUBTS, PENDING_STATUSES, AttemptOutcome, Chann
 # Written out, not bound: only so do both databases see that a query may use the index below.
 WAITING = text(f"status IN {tuple(map(str, PENDING_STATUSES))} AND doubts < {MAX_DOUBTS}")
 
+FEW = text("request_id IS NOT NULL")  # most notices are of campaigns, which should not pay for this index
+
 
 class Notice(SQLModel, table=True):
     """A message owed for one purpose over one channel; `key` says it is the only one (rule 6)."""
@@ -21,6 +23,7 @@ class Notice(SQLModel, table=True):
         ),
         Index(None, "status", "id"),
         Index(None, "version_id", "purpose", "status", "sent_at"),
+        Index("ix_notices_request_id", "request_id", sqlite_where=FEW, postgresql_where=FEW),
         STRICT,
     )
 
@@ -33,6 +36,7 @@ class Notice(SQLModel, table=True):
     version_id: int | None = Field(default=None, foreign_key="versions.id", nullable=True)
     termination_id: int | None = Field(default=None, foreign_key="terminations.id", index=True, nullable=True)
     reply_id: int | None = Field(default=None, foreign_key="replies.id", nullable=True)
+    request_id: int | None = Field(default=None, foreign_key="requests.id", nullable=True)
 
     created_at: datetime = instant()
     due_at: datetime = instant()
@@ -46,6 +50,7 @@ class Notice(SQLModel, table=True):
     sent_at: datetime | None = maybe_instant()
     message_id: str = ""
     message: bytes | None = Field(default=None, sa_type=LargeBinary, nullable=True)
+    message_sha256: str = ""  # of the exact message, once the message itself was erased
 
 
 class Attempt(SQLModel, table=True):

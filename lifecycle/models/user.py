@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import Text, UniqueConstraint
 
 from lifecycle.models.base import STRICT, Field, SQLModel, choice, instant, key, maybe_instant
-from lifecycle.states import Channel, RequestKind
+from lifecycle.states import Channel, RequestKind, RequestOutcome
 
 
 class User(SQLModel, table=True):
@@ -22,6 +22,7 @@ class User(SQLModel, table=True):
     discord_id: str | None = Field(default=None, unique=True, nullable=True)
     created_at: datetime = instant()
     last_activity_at: datetime | None = maybe_instant(index=True)
+    erased_at: datetime | None = maybe_instant()
 
 
 class Choice(SQLModel, table=True):
@@ -39,7 +40,11 @@ class Choice(SQLModel, table=True):
 
 
 class Request(SQLModel, table=True):
-    """What someone asked of staff. Someone without an account is known by the Discord id alone."""
+    """What someone asked of staff. Someone without an account is known by Discord id or e-mail address alone.
+
+    `joined_to` is the open request of the same person that this one repeats. `erase_at` is when the account behind
+    an erasure request goes, once the person has proven to be its owner and wants that.
+    """
 
     __tablename__ = "requests"
     __table_args__ = STRICT
@@ -47,13 +52,24 @@ class Request(SQLModel, table=True):
     id: int = key()
     user_id: int | None = Field(default=None, foreign_key="users.id", index=True, nullable=True)
     discord_id: str = ""
+    email: str = ""
     kind: RequestKind = choice(RequestKind)
     subject: str = Field(sa_type=Text)
     details: str = Field(default="", sa_type=Text)
     source: str
+    regime: str = "contract"
+    joined_to: int | None = Field(default=None, foreign_key="requests.id", index=True, nullable=True)
     opened_at: datetime = instant()
     answered_at: datetime | None = maybe_instant()
     closed_at: datetime | None = maybe_instant()
+    outcome: RequestOutcome | None = choice(RequestOutcome, default=None, nullable=True)
+    outcome_reason: str = Field(default="", sa_type=Text)
+    extended_at: datetime | None = maybe_instant()
+    extension_reason: str = Field(default="", sa_type=Text)
+    verified_at: datetime | None = maybe_instant()
+    verified_by: str = Field(default="", sa_type=Text)
+    erase_at: datetime | None = maybe_instant()
+    erased_at: datetime | None = maybe_instant()
     staff_message_id: str = ""
 
 

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_date, format_time, get_timezone_name
 from sqlmodel import Session
 
-from lifecycle import bindings, clauses, ledger, links, standing, terminations
+from lifecycle import bindings, clauses, clocks, ledger, links, requests, standing, terminations
 from lifecycle.documents import store
 from lifecycle.models import Document, Notice, Reply, Request, Termination, User, Version
 from lifecycle.notices.rendering import renderer
@@ -72,7 +72,15 @@ def unwanted(session: Session, notice: Notice, *, now: datetime) -> str:
         termination = session.get_one(Termination, notice.termination_id)
         if termination.rescinded_at is not None or termination.reinstated_at is not None:
             return "the termination was taken back"
+    if notice.purpose in {Purpose.ERASURE_SCHEDULED, Purpose.REQUEST_OVERDUE}:
+        return _request_over(session.get_one(Request, notice.request_id), notice.purpose)
     return ""
+
+
+def _request_over(request: Request, purpose: Purpose) -> str:
+    if purpose is Purpose.ERASURE_SCHEDULED and request.erase_at is None:
+        return "the erasure was called off"
+    return "the request was closed" if request.closed_at else ""
 
 
 def _version(session: Session, notice: Notice, who: Reader, now: datetime) -> dict[str, Any]:
@@ -155,6 +163,36 @@ def _answer(session: Session, notice: Notice, who: Reader, now: datetime) -> dic
     }
 
 
+def _about_request(session: Session, notice: Notice, who: Reader, now: datetime) -> dict[str, Any]:
+    request = session.get_one(Request, notice.request_id)
+    zone = who.settings.zone
+    due = clocks.due(request, zone)
+    if notice.purpose is Purpose.REQUEST_OVERDUE:
+        due = notice.due_at
+    proof = _proof(request, who, now) if notice.purpose is Purpose.REQUEST_RECEIVED else ""
+    refused = notice.purpose is Purpose.REQUEST_REFUSED
+    return {
+        "request_number": request.id,
+        "kind": request.kind,
+        "regime": request.regime,
+        "received_on": who.day(request.opened_at),
+        "due_on": who.day(due) if due else None,
+        "reason": request.outcome_reason if refused else request.extension_reason,
+        "prove_url": proof or None,
+        "prove_by": who.day(now + timedelta(days=links.PROOF_DAYS)),
+        "erase_on": who.day(request.erase_at) if request.erase_at else None,
+    }
+
+
+def _proof(request: Request, who: Reader, now: datetime) -> str:
+    """The link that proves who asked, where that matters and there is an address to mail it to."""
+    address = requests.address(request, who.user)
+    if request.kind not in requests.PROVEN or request.verified_at or not address:
+        return ""
+    token = links.proof_token(who.settings, request.id, address, now=now)
+    return f"{who.settings.base_url}/prove/{token}"
+
+
 def _clause(clause: clauses.Clause, who: Reader) -> dict[str, Any]:
     url = links.version_url(who.settings, clause.slug, clause.version, locale=clause.locale, anchor=clause.anchor)
     return {
@@ -186,5 +224,10 @@ BUILDERS: dict[Purpose, Builder] = {
     Purpose.TERMINATION_EFFECTIVE: _termination,
     Purpose.TERMINATION_RESCINDED: _undone,
     Purpose.REINSTATED: _undone,
+    Purpose.REQUEST_RECEIVED: _about_request,
+    Purpose.REQUEST_EXTENDED: _about_request,
     Purpose.REQUEST_ANSWERED: _answer,
+    Purpose.REQUEST_REFUSED: _about_request,
+    Purpose.REQUEST_OVERDUE: _about_request,
+    Purpose.ERASURE_SCHEDULED: _about_request,
 }

@@ -19,7 +19,7 @@ from sqlmodel import Session, col, select
 from lifecycle import announcing, engagements, history, requests
 from lifecycle.db import Database
 from lifecycle.errors import AssentError, InvalidInput
-from lifecycle.models import Attempt, Notice, User, Version
+from lifecycle.models import Attempt, Notice, Request, User, Version
 from lifecycle.notices import contents, outbox
 from lifecycle.notices.conversation import Reply
 from lifecycle.notices.rendering import compose, renderer
@@ -221,6 +221,9 @@ def _after_failure(session: Session, notice: Notice, *, now: datetime) -> None:
     elif notice.purpose is Purpose.REQUEST_ANSWERED:
         assert notice.reply_id is not None
         requests.reply_failed(session, notice.reply_id, notice.channel, now=now)
+    elif notice.request_id is not None:
+        about, thing = session.get_one(Request, notice.request_id), notice.key.split("/")[1]
+        requests.told_in_vain(session, about, notice.purpose, thing, notice.channel, now=now)
     elif notice.user_id is not None:
         user = session.get_one(User, notice.user_id)
         channel = outbox.next_channel(user, [notice.channel])

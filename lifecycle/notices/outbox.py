@@ -46,6 +46,7 @@ def owe(
     version_id: int | None = None,
     termination_id: int | None = None,
     reply_id: int | None = None,
+    request_id: int | None = None,
 ) -> Notice:
     """Owe a message at `due_at` (now by default). Owing it again changes nothing and returns the one there is.
 
@@ -63,6 +64,7 @@ def owe(
         "version_id": version_id,
         "termination_id": termination_id,
         "reply_id": reply_id,
+        "request_id": request_id,
         "created_at": now,
         "due_at": due_at or now,
         "priority": purpose.priority,

@@ -43,6 +43,7 @@ _TEXTS: dict[str, dict[str, Any]] = {
         "facts": "On 27 February 2026 your key answered requests of 214 other companies.",
         "redress": "Write to legal@example.com within six months; a person reads it.",
         "undone": "The matter was cleared up.",
+        "delay": "Your data lies with two of our suppliers.",
         "answer": "Your account and its logs were erased today.",
     },
     "de": {
@@ -59,6 +60,7 @@ _TEXTS: dict[str, dict[str, Any]] = {
         "facts": "Am 27. Februar 2026 beantwortete Ihr Schlüssel Anfragen von 214 anderen Unternehmen.",
         "redress": "Schreiben Sie innerhalb von sechs Monaten an legal@example.com; ein Mensch liest es.",
         "undone": "Die Sache hat sich aufgeklärt.",
+        "delay": "Ihre Daten liegen bei zwei unserer Zulieferer.",
         "answer": "Ihr Konto und seine Protokolle wurden heute gelöscht.",
     },
 }
@@ -117,6 +119,17 @@ def _samples(locale: str) -> dict[str, dict[str, Any]]:
             "used_again": False,
             "reason": texts["undone"],
         },
+        "request": {
+            "request_number": 17,
+            "kind": RequestKind.ERASURE,
+            "regime": "gdpr-12",
+            "received_on": told,
+            "due_on": ends,
+            "reason": texts["delay"],
+            "prove_url": f"{URL}/prove/sample-token",
+            "prove_by": undone,
+            "erase_on": undone,
+        },
         "answer": {
             "request_number": 17,
             "kind": RequestKind.ERASURE,
@@ -134,7 +147,12 @@ _ABOUT: dict[Purpose, str] = {
     Purpose.TERMINATION_EFFECTIVE: "termination",
     Purpose.TERMINATION_RESCINDED: "undone",
     Purpose.REINSTATED: "undone",
+    Purpose.REQUEST_RECEIVED: "request",
+    Purpose.REQUEST_EXTENDED: "request",
     Purpose.REQUEST_ANSWERED: "answer",
+    Purpose.REQUEST_REFUSED: "request",
+    Purpose.REQUEST_OVERDUE: "request",
+    Purpose.ERASURE_SCHEDULED: "request",
 }
 # What a template branches on, so that every branch is rendered. Only these modes ask for an answer.
 _ANSWERABLE = {Mode.EXPLICIT, Mode.SILENCE}
@@ -156,6 +174,7 @@ _TERMINATION_TURNS: list[Mapping[str, Any]] = [
     {"facts": "", "grounds": [], "redress": "", "surviving": []},
     {"notice_days": 1, "grounds": [_CLAUSE, {**_CLAUSE, "number": "", "title": "", "text": ""}]},
 ]
+_KINDS: list[Mapping[str, Any]] = [{"kind": kind} for kind in RequestKind]
 TURNS: dict[Purpose, list[Mapping[str, Any]]] = {
     Purpose.VERSION_PUBLISHED: _VERSION_TURNS,
     Purpose.ACCEPTANCE_REMINDER: [],
@@ -164,7 +183,12 @@ TURNS: dict[Purpose, list[Mapping[str, Any]]] = {
     Purpose.TERMINATION_EFFECTIVE: _TERMINATION_TURNS,
     Purpose.TERMINATION_RESCINDED: [{"used_again": True}],
     Purpose.REINSTATED: [{"used_again": True}],
-    Purpose.REQUEST_ANSWERED: [{"kind": kind} for kind in RequestKind],
+    Purpose.REQUEST_RECEIVED: [*_KINDS, {"due_on": None, "prove_url": None}, {"external_id": ""}],
+    Purpose.REQUEST_EXTENDED: [*_KINDS, {"external_id": ""}],
+    Purpose.REQUEST_ANSWERED: _KINDS,
+    Purpose.REQUEST_REFUSED: [*_KINDS, {"regime": "ccpa"}, {"regime": "contract"}, {"external_id": ""}],
+    Purpose.REQUEST_OVERDUE: [],
+    Purpose.ERASURE_SCHEDULED: [{"external_id": ""}],
 }
 # Values written by people; the others are ours.
 FREE = {

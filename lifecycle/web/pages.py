@@ -19,7 +19,7 @@ from lifecycle.documents import compare, sections, store
 from lifecycle.errors import AssentError, InvalidInput, NotFound, RuleRefused
 from lifecycle.models import Document, Version
 from lifecycle.settings import Settings, resource
-from lifecycle.web import answering, markup
+from lifecycle.web import answering, markup, proving
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; "
@@ -94,6 +94,16 @@ def routes(pages: Pages) -> APIRouter:
         at = now()
         done = write(answering.answer, pages.settings, token, answer, sha256, ip=client, user_agent=agent, now=at)
         return pages.show("answer", done=done, now=at, **read(answering.question, pages.settings, token, at))
+
+    @router.get("/prove/{token}")
+    def who_asked(token: str) -> HTMLResponse:
+        return pages.show("prove", done=False, **read(proving.page, pages.settings, token, now()))
+
+    @router.post("/prove/{token}")
+    def prove(token: str, button: Annotated[str, Form()]) -> HTMLResponse:
+        at = now()
+        write(proving.prove, pages.settings, token, button, at)
+        return pages.show("prove", done=True, **read(proving.page, pages.settings, token, at))
 
     @router.get("/{slug}")
     def current(slug: str, locale: Annotated[str, Query(max_length=35)] = "") -> HTMLResponse:

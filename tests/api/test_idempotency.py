@@ -46,7 +46,7 @@ def test_the_same_request_again_gets_the_first_answer(client: TestClient, databa
 
 def test_a_key_changes_nothing_about_the_first_answer(client: TestClient) -> None:
     plain, keyed = (client.post("/requests", json=ASKED, headers=headers) for headers in ({}, KEY))
-    assert plain.json() | {"number": 2} == keyed.json()
+    assert plain.json() | {"number": 2, "joined_to": 1, "state": "joined"} == keyed.json()
 
 
 def test_without_a_key_every_request_counts(client: TestClient, database: Database) -> None:

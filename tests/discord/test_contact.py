@@ -7,7 +7,7 @@ import pytest
 
 from lifecycle import requests
 from lifecycle.models import Request
-from lifecycle.states import RequestKind
+from lifecycle.states import Channel, Purpose, RequestKind
 from tests.discord.conftest import World
 
 
@@ -40,9 +40,27 @@ async def test_every_kind_of_request_but_abuse_is_offered(world: World) -> None:
 async def test_the_same_words_twice_within_a_minute_are_one_request(world: World) -> None:
     first, second = await world.contact(), await world.contact()
     assert first.response.content == second.response.content
-    world.clock.advance(minutes=2)
+    assert len(world.requests()) == len(world.cards()) == 1
+
+
+async def test_a_claim_made_again_is_joined_to_the_first_and_staff_see_it_there(world: World) -> None:
     await world.contact()
-    assert len(world.requests()) == len(world.cards()) == 2
+    world.clock.advance(minutes=2)
+    again = await world.contact("Still not deleted?", "Hurry up.")
+    assert again.response.content.startswith("You have asked for that already: your request has the number **1**.")
+    assert [request.joined_to for request in world.requests()] == [None, 1]
+    await world.go_round()
+    [card] = world.cards()
+    assert "Asked again" in card.content
+    assert "Hurry up." in card.content
+
+
+async def test_who_has_an_address_on_record_is_told_of_the_link_that_proves_who_asks(world: World) -> None:
+    world.link(email="ada@example.com")
+    done = await world.contact()
+    assert "You get an e-mail with a link" in done.response.content
+    [notice] = world.notices()
+    assert (notice.purpose, notice.channel) == (Purpose.REQUEST_RECEIVED, Channel.EMAIL)
 
 
 async def test_a_form_still_open_while_the_bot_restarts_is_not_lost(world: World) -> None:
@@ -92,20 +110,20 @@ async def test_a_request_that_came_by_another_way_is_posted_once(world: World) -
 
 async def test_a_request_sent_while_discord_was_down_is_posted_later(world: World) -> None:
     world.env.inject_error("POST", f"/channels/{world.staff.id}/messages", status=400, times=1)
-    await world.contact("First")
+    await world.contact("First", kind="support")
     assert world.cards() == []
     world.clock.advance(minutes=1)
-    await world.contact("Second")
+    await world.contact("Second", kind="support")
     assert [card.content.splitlines()[0] for card in world.cards()] == [
-        "**Request 1** · erasure · open",
-        "**Request 2** · erasure · open",
+        "**Request 1** · support · open",
+        "**Request 2** · support · open",
     ]
 
 
 async def test_one_request_that_cannot_be_posted_keeps_none_back(world: World) -> None:
     world.bot.settings.discord_staff_channel_id = 0
-    await world.contact("First")
-    await world.contact("Second")
+    await world.contact("First", kind="support")
+    await world.contact("Second", kind="support")
     world.bot.settings.discord_staff_channel_id = world.staff.id
     world.env.inject_error("POST", f"/channels/{world.staff.id}/messages", status=400, times=1)
     await world.go_round()

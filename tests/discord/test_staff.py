@@ -93,7 +93,7 @@ async def test_a_fault_of_ours_is_told_in_a_plain_sentence_and_logged(world: Wor
 
 async def test_closed_direct_messages_turn_the_answer_into_an_e_mail(world: World) -> None:
     world.link(email="ada@example.com")
-    await world.contact()
+    await world.contact(kind="support")
     refuse_dms(world, 50007)
     await world.answer()
     by_discord, by_email = world.notices()

@@ -121,6 +121,9 @@ def said_in(value: Any) -> Iterator[str]:
         yield value
 
 
+ABOUT_REQUESTS = {purpose for purpose in Purpose if purpose.value.startswith("request_")}
+
+
 # -- every template ------------------------------------------------------------------------------------------------
 
 
@@ -151,7 +154,7 @@ def test_every_sentence_of_a_message_is_said_in_some_turn(purpose: Purpose, loca
 
 @each_mail
 def test_a_message_says_every_fact_that_the_mail_says(purpose: Purpose, locale: str) -> None:
-    footer = {"user-1", "legal@example.com"} if purpose is Purpose.REQUEST_ANSWERED else set[str]()
+    footer = {"user-1", "legal@example.com"} if purpose in ABOUT_REQUESTS else set[str]()
     for values in casts(purpose, locale):
         mail = renderer().render(purpose, values, locale=locale)
         shown = read(render(purpose, values, locale))[0]
