@@ -40,13 +40,12 @@ def bound_sections(
         if bound is None:
             raise RuleRefused(f"No version of {slug!r} binds user {user.external_id!r}, so it can be no ground.")
         body = store.body(session, bound.version, user.locale)
-        section = sections.find(sections.split(body.text), reference)
-        if section is None:
+        row = sections.find(store.section_rows(session, body), reference)
+        if row is None:
             raise InvalidInput(
                 f"Version {bound.version.number} of {slug!r}, which binds user {user.external_id!r}, "
                 f"has no section {reference!r}. `assent document show {slug}` lists its sections."
             )
-        row = store.section_rows(session, body)[section.position]
         found[row.id] = row
     return list(found.values())
 
@@ -71,7 +70,7 @@ def _clause(session: Session, row: SectionRow) -> Clause:
     body = session.get_one(Body, row.body_id)
     version = session.get_one(Version, body.version_id)
     document = session.get_one(Document, version.document_id)
-    text = sections.plain(body.text[row.start : row.end]).strip()
-    if row.level:  # the heading stands beside the quote already
-        text = text.partition("\n")[2].strip()
+    begins = {section.start: section.text_start for section in sections.split(body.text)}
+    start = begins.get(row.start, row.start)  # the heading stands beside the quote already
+    text = sections.plain(body.text[start : sections.extent(store.section_rows(session, body), row)]).strip()
     return Clause(body.title, document.slug, version.number, body.locale, row.number, row.title, row.anchor, text)

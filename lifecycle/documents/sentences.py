@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import sentencex
 
-from lifecycle.documents.sections import blocks, line_starts
+from lifecycle.documents.markdown import blocks, line_starts
 
 # The splitter's time grows with the square of a stretch that never ends a sentence.
 WINDOW = 5_000

@@ -175,7 +175,7 @@ def _version(session: Session, slug: str, number: int | None, locale: str, now: 
         "upcoming": store.upcoming(store.chain(session, document.id), now),
         "body": body,
         "bodies": store.bodies(session, version),
-        "sections": [section for section in sections.split(body.text) if section.level],
+        "sections": [section for section in sections.split(body.text) if section.title],
         "html": markup.text_html(body.text),
         "has_title": markup.has_title(body.text),
         "changes": (body.changelog or version.changelog).splitlines(),

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lifecycle.documents.sections import Section, find, plain, split
+from lifecycle.documents.markdown import plain
+from lifecycle.documents.sections import Section, beneath, extent, find, split
 
 CORPUS = Path(__file__).parents[2].parent / "shared" / "corpus"
 needs_corpus = pytest.mark.skipif(not CORPUS.is_dir(), reason="../shared/corpus is not here")
@@ -65,6 +66,7 @@ def test_sections_come_with_number_title_level_and_path():
 def test_a_section_reaches_from_its_heading_to_the_next():
     section = split(POLICY)[-1]
     assert POLICY[section.start : section.end] == "## 2. Ending\n\nEither side may end this.\n"
+    assert POLICY[section.text_start : section.end].strip() == "Either side may end this."
 
 
 def test_setext_headings_count_like_atx_ones():
@@ -114,6 +116,145 @@ def test_every_line_ending_of_commonmark_is_a_line_ending(end):
 def test_form_feeds_and_line_separators_do_not_shift_the_offsets():
     body = "a\x0cb\u2028c\x85d\x0be\n\n# Title\nText."
     assert body[split(body)[1].start :].startswith("# Title")
+
+
+@pytest.mark.parametrize(
+    ("line", "number", "title"),
+    [
+        ("**Cookies**", "", "Cookies"),
+        ("__Cookies:__", "", "Cookies:"),
+        ("**1\\. Cookies**", "1", "Cookies"),
+        ("**2.1** **Cookies**", "2.1", "Cookies"),
+        ("[**Cookies**](https://x.example)", "", "Cookies"),
+        ("**What do we keep?**", "", "What do we keep?"),
+        ("**الكوكيز**", "", "الكوكيز"),
+        ("1. **Cookies**", "1", "Cookies"),
+    ],
+)
+def test_a_bold_line_of_its_own_begins_a_section(line, number, title):
+    for below in ("\n\nWe use few.", "  \nWe use few."):
+        section = split(f"Preface.\n\n{line}{below}")[1]
+        assert (section.level, section.number, section.title) == (0, number, title)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "**We never sell it.**\n\nMore.",
+        "**Note:** we never sell it.\n\nMore.",
+        "We **never** sell it.\n\nMore.",
+        "> **Cookies**\n\nMore.",
+        "* **Cookies**\n\nMore.",
+        "**Last updated: 5 May 2024**\n\nMore.",
+        "**Effective 05/12/2024**\n\nMore.",
+        "We sign:\n\n**The team**",
+        "**" + "very " * 40 + "long**\n\nMore.",
+        "***\n\nMore.",
+    ],
+)
+def test_bold_words_that_are_no_line_of_their_own_begin_no_section(text):
+    assert len(split(text)) == 1
+
+
+NUMBERED = """# Terms
+
+## 2. Use
+
+2.1 You may use it.
+
+2.2. You may neither:
+
+(a) lend it, nor
+
+(b) burn it.
+
+2.3(b) The rest stays.
+
+## Ending
+
+§ 7 Haftung
+
+Wir haften nicht.
+
+§ 8 Schluss
+
+Ende.
+"""
+
+
+def test_numbered_paragraphs_are_sections_beneath_their_heading():
+    assert [(s.number, s.title, s.path) for s in split(NUMBERED)[2:]] == [
+        ("2.1", "", ("Terms", "Use")),
+        ("2.2", "", ("Terms", "Use")),
+        ("(a)", "", ("Terms", "Use", "2.2")),
+        ("(b)", "", ("Terms", "Use", "2.2")),
+        ("", "Ending", ("Terms",)),
+        ("§ 7", "Haftung", ("Terms", "Ending")),
+        ("§ 8", "Schluss", ("Terms", "Ending")),
+    ]
+
+
+def test_a_point_beneath_a_section_is_found_by_both_numbers_put_together():
+    sections = split(NUMBERED)
+    assert find(sections, "2.2(b)") == find(sections, "(b)") == sections[5]
+    assert find(sections, "2.2(c)") is None
+
+
+def test_a_section_is_quoted_with_its_numbered_paragraphs_and_without_the_next_heading():
+    sections = split(NUMBERED)
+    use, ending = sections[1], sections[6]
+    assert (extent(sections, use), extent(sections, ending)) == (ending.start, len(NUMBERED))
+    assert [s.number for s in beneath(sections, use)] == ["2.1", "2.2", "(a)", "(b)"]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "numbers"),
+    [
+        ("1\\. Scope", "2\\. Ending", ["1", "2"]),
+        ("1. Scope", "2. Ending", ["1", "2"]),
+        ("Article 5", "Article 6 – Droit", ["Article 5", "Article 6"]),
+        ("Art. 1 Scope", "Art. 2 Law", ["Art. 1", "Art. 2"]),
+        ("第1条（適用）", "第2条（変更）", ["第1条", "第2条"]),
+        ("제1조 (목적)", "제2조 (정의)", ["제1조", "제2조"]),
+        ("المادة 1 النطاق", "المادة 2 الإنهاء", ["المادة 1", "المادة 2"]),
+        ("Статья 1. Предмет", "Статья 2. Сроки", ["Статья 1", "Статья 2"]),
+        ("1.1.2 Words", "1.1.3 «Words»", ["1.1.2", "1.1.3"]),
+        ("a) lend it", "b) burn it", ["a", "b"]),
+    ],
+)
+def test_a_text_without_headings_has_its_numbers_for_sections(first, second, numbers):
+    body = f"{first}\n\nOne thing is so.\n\n{second}\n\nAnother is not.\n"
+    assert [section.number for section in split(body)] == numbers
+    assert joined(body) == body
+
+
+@pytest.mark.parametrize(
+    "paragraphs",
+    [
+        ["2.1 Only one paragraph has a number.", "The rest has none."],
+        ["1.5 million users read this.", "3.50 euros is the price."],
+        ["15\\. Mai 2024", "16\\. Juni 2024"],
+        ["30 days of notice are given.", "14 days are not enough."],
+        ["2023 was a good year.", "2024 was not."],
+        ["Part of it is true.", "Section headings have no effect."],
+    ],
+)
+def test_paragraphs_that_begin_with_an_amount_or_a_word_are_no_sections(paragraphs):
+    assert len(split("\n\n".join(paragraphs))) == 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "Term\n: what it means\n\nOther\n: means more\n",
+        "Text[^1].\n\n[^1]: A note.\n",
+        "<table><tr><td># no heading</td></tr></table>\n",
+        "| a | b |\n|---|---|\n| 1. x | **y** |\n",
+        "שלום עולם.\n\nמה נשמע?\n",
+    ],
+)
+def test_definitions_notes_tables_and_raw_html_stay_within_their_section(body):
+    assert (len(split(body)), joined(body)) == (1, body)
 
 
 # --- how a section is named
@@ -198,6 +339,12 @@ def test_a_heading_id_in_braces_is_the_anchor_and_no_part_of_the_title():
 )
 def test_anchors_are_readable_in_every_script(heading, anchor):
     assert only(f"# {heading}\n").anchor == anchor
+
+
+def test_an_anchor_is_told_apart_by_the_section_around_it():
+    body = "# Data\n## Fees\n# Law\n## Fees\n"
+    assert [s.anchor for s in split(body)] == ["data", "data-fees", "law", "law-fees"]
+    assert [s.anchor for s in split("# New\n## Fees\n" + body)][2:] == ["data", "data-fees", "law", "law-fees"]
 
 
 def test_an_anchor_survives_renumbering_and_new_neighbours():

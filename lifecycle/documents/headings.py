@@ -1,0 +1,183 @@
+"""Where a section of a policy begins: at a Markdown heading, a bold line standing as one, or a numbered paragraph."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from markdown_it.token import Token
+
+from lifecycle.documents.markdown import blocks, line_starts, spans, spoken
+
+POINT = 6  # how deep a point without the number above it lies
+LONGEST = 120  # characters of a title; a longer line is a sentence
+BOLD, NUMBERED = 7, 17  # ranks below the six levels of Markdown, and below each other
+
+_ATTRIBUTES = re.compile(r" ?\{:? ?#(?P<anchor>[\w.:-]{1,80})[^{}]{0,80}\}$")
+_WORDS = (
+    r"(?i:art(?:icle|icolo|igo|ículo|ikel|ykuł|\.)|artikkeli|sec(?:tion|ción|\.)|seção|sezione|abschnitt|clause|"
+    r"cl[áa]usula|klausel|ziffer|paragra(?:ph|f)|chapter|chapitre|capítulo|kapitel|part|partie|teil|appendix|annexe?|"
+    r"anhang|anlage|bilag|schedule|member|čl(?:ánek|en|anak|\.)|pants|punkts?|madde|pasal|điều|bölüm|"
+    r"άρθρο|статья|раздел|глава|пункт|член|чл\.|المادة|البند|ماده|סעיף|अनुच्छेद|धारा|ข้อ|მუხლი|§§?)"
+)
+_POINT = r"(?:\((?:\d{1,3}|[^\W\d_]|[ivxl]+)\))"
+_DIGITS = rf"\d{{1,3}}(?:\.\d{{1,3}})*[a-z]?{_POINT}*"
+_UPPER = r"[A-ZÀ-ÖØ-ÞΑ-ΩА-Я\u0590-\uffff]"
+_LABELLED = (
+    (rf"{_WORDS}\s*(?:{_DIGITS}|[IVXLC]+|[A-Z]){_POINT}*", r"(?:\s*[.:)–—-]+\s*|\s+|$)"),
+    (r"第\s*[\d一二三四五六七八九十百]+\s*[条條章节節項]|제\s*\d+\s*[조장항]", r"\s*[:：、.]?\s*"),
+)
+_NUMBERED = [
+    re.compile(rf"({number}){after}")
+    for number, after in (
+        *_LABELLED,
+        (_DIGITS, r"(?:\s?[.):、．]+(?!\d)\s*|\s*[–—-]+\s+|$)"),
+        (rf"\d{{1,3}}(?:\.\d{{1,3}})+[a-z]?{_POINT}*|\d{{1,3}}[a-z]?{_POINT}+", r"\s+"),
+        (r"\d{1,2}[a-z]?", rf"\s+(?={_UPPER})"),
+        (_POINT, r"\s+"),
+        (r"[A-Za-z]|[IVXLC]+|[ivxlc]+", r"[.)]+\s+"),
+    )
+]
+# A paragraph needs a plainer number than a heading does: many begin with an amount.
+_PARAGRAPH = [
+    re.compile(rf"({number}){after}")
+    for number, after in (
+        *((label, rf"(?:\s*[.:：、)–—-]+\s*|\s+(?={_UPPER}|\()|(?=（)|$)") for label, _ in _LABELLED),
+        (rf"\d{{1,2}}(?:\.\d{{1,2}})+[a-z]?{_POINT}*\.?", rf"(?:\s+(?=\W*{_UPPER})|$)"),
+        (rf"\d{{1,2}}[a-z]?{_POINT}*[.)]", rf"(?:\s+(?=\W*{_UPPER})|$)"),
+        (rf"{_POINT}|[a-z]\)", r"\s+"),
+    )
+]
+_DATE = re.compile(r"\d{1,2}[.)]?(?:\s(?:de\s)?[^\W\d_]{3,}\.?){1,2},?\s(?:de\s)?\d{4}\W*(?:г\.|r\.)?", re.IGNORECASE)
+_BOLD = re.compile(r"\W{0,3}(?:\*\*|__)")
+_LIKELY = re.compile(rf"\W{{0,4}}(?:\*\*|__|\d|\(?[A-Za-z]{{1,4}}\)|{_WORDS}|[第제])")
+_STOP = re.compile(r"[.;,!。！]\W*$")
+_DATED = re.compile(r"\d{4}\W*$|\d{1,2}[./-]\d{1,2}[./-]\d{2,4}")
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """The beginning of a section: `level` of Markdown (0 for another kind), `rank` among all kinds, source range."""
+
+    level: int
+    rank: int
+    number: str
+    title: str
+    anchor: str  # as the author wished it, or empty
+    start: int
+    end: int
+
+    @property
+    def name(self) -> str:
+        return self.title or self.number
+
+
+def headings(body: str) -> list[Heading]:
+    """What begins the sections of a body, in order: every heading of CommonMark at the top level, bold lines
+    standing as headings, titled items of numbered lists, and numbered paragraphs where there are several."""
+    found = list(_found(body))
+    ranks = Counter(heading.rank for heading in found)
+    return [heading for heading in found if heading.rank < NUMBERED or ranks[heading.rank] > 1]
+
+
+def _found(body: str) -> Iterator[Heading]:
+    environment: dict[str, Any] = {}
+    starts = line_starts(body)
+    tokens = blocks(body, environment)
+    for place, (opening, inline) in enumerate(pairwise(tokens)):
+        if inline.type != "inline" or opening.map is None:
+            continue
+        start, end = (starts[line] for line in opening.map)
+        if opening.type == "heading_open" and opening.level == 0:
+            text = spoken(spans(inline.content, environment))
+            yield _heading(int(opening.tag[1]), text, start, end)
+        elif opening.type == "paragraph_open" and (place + 3 < len(tokens) or "\n" in inline.content):
+            line_end = starts[opening.map[0] + 1]
+            yield from _in_paragraph(tokens, place, environment, start, line_end)
+
+
+def _heading(level: int, text: str, start: int, end: int) -> Heading:
+    text = " ".join(text.split())
+    attributes = _ATTRIBUTES.search(text)
+    number, title = numbered(text[: attributes.start()] if attributes else text)
+    return Heading(level, level, number, title, attributes["anchor"] if attributes else "", start, end)
+
+
+def numbered(text: str) -> tuple[str, str]:
+    """The number a heading is printed with, and its title."""
+    matches = (pattern.match(text) for pattern in _NUMBERED)
+    match = next(filter(None, matches), None)
+    return (match[1], text[match.end() :]) if match else ("", text)
+
+
+def bare_number(number: str) -> str:
+    """A number without the word it is printed with: `7` for `§ 7`."""
+    return re.sub(rf"^\s*{_WORDS}\s*", "", number)
+
+
+def _in_paragraph(
+    tokens: Sequence[Token], place: int, environment: dict[str, Any], start: int, line_end: int
+) -> Iterator[Heading]:
+    content = tokens[place + 1].content
+    line = content.partition("\n")[0].rstrip(" \\")
+    item = _item(tokens, place)
+    if (tokens[place].level > 0 and not item) or not (item or _LIKELY.match(line)):
+        return
+    children = spans(line, environment)
+    text = " ".join(spoken(children).split())
+    if _DATED.search(text):
+        return
+    number, title = numbered(text)
+    if _BOLD.match(line) and _is_bold(children) and _is_title(title or number):
+        yield Heading(0, BOLD + max(_depth(number) - 1, 0), item or number, title, "", start, line_end)
+    elif not item:
+        yield from _numbered_paragraph(text, start, line_end, whole=line == content)
+    elif line == content and _stands_alone(tokens, place) and _is_title(text, stops=":"):
+        yield Heading(0, NUMBERED + 1, item, text, "", start, line_end)
+
+
+def _item(tokens: Sequence[Token], place: int) -> str:
+    """The number of the numbered list's item, at the top level, that a paragraph begins; empty in another place."""
+    before = tokens[place - 1] if place else None
+    return before.info if before and before.type == "list_item_open" and before.level == 1 else ""
+
+
+def _stands_alone(tokens: Sequence[Token], place: int) -> bool:
+    """Whether the paragraph is the only one of the only item of its list: `1. Scope` before a text without markers."""
+    around = [token.type for token in tokens[place - 2 : place + 5]]
+    return around[0] == "ordered_list_open" and around[5:] == ["list_item_close", "ordered_list_close"]
+
+
+def _numbered_paragraph(text: str, start: int, end: int, *, whole: bool) -> Iterator[Heading]:
+    matches = (pattern.match(text) for pattern in _PARAGRAPH)
+    match = next(filter(None, matches), None)
+    if match and not _DATE.fullmatch(text):
+        number = match[1].rstrip(".)") if match[1][0] != "(" else match[1]
+        titled = whole and _depth(number) < POINT and _is_title(text[match.end() :], stops=":")
+        title = text[match.end() :] if titled else ""
+        yield Heading(0, NUMBERED + _depth(number), number, title, "", start, end if title else start)
+
+
+def _depth(number: str) -> int:
+    """How deep a printed number lies: 1 for `2`, 3 for `2.3(b)`, POINT for a bare `(b)`; 0 for none."""
+    if re.fullmatch(rf"{_POINT}|[a-z]", number):
+        return POINT
+    return len(re.findall(r"[^\W_]+", bare_number(number)))
+
+
+def _is_bold(children: Sequence[Token]) -> bool:
+    depth = 0
+    for token in children:
+        depth += token.nesting * (token.type in ("strong_open", "strong_close"))
+        if depth == 0 and token.type != "html_inline" and token.content.strip(" :\xa0"):
+            return False
+    return True
+
+
+def _is_title(text: str, *, stops: str = "") -> bool:
+    named = 0 < len(text) <= LONGEST and any(map(str.isalnum, text))
+    return named and not _STOP.search(text) and not text.endswith(tuple(stops))
