@@ -12,6 +12,9 @@ from sqlmodel import Session
 from lifecycle import clocks, requests
 from lifecycle.clauses import grounds
 from lifecycle.documents import store
+from lifecycle.documents.compare import Change
+from lifecycle.documents.comparison import Comparison
+from lifecycle.documents.sections import Section
 from lifecycle.models import (
     Attempt,
     Body,
@@ -76,6 +79,38 @@ def section(row: SectionRow) -> Shape:
 
 def body(found: Body) -> Shape:
     return {"locale": found.locale, "title": found.title, "sha256": found.sha256, "text": found.text}
+
+
+def comparison(found: Comparison) -> Shape:
+    """Two versions set against each other; the edits of all changes, strung together, give both texts."""
+    return {
+        "document": found.document.slug,
+        "old": found.old.number,
+        "new": found.new.number,
+        "locale": found.new_body.locale,
+        "natures": sorted(found.natures),
+        "returns_to": found.returns_to,
+        "between": [version.number for version in found.between],
+        "summary": found.totals,
+        "changes": [_change(change) for change in found.changes],
+    }
+
+
+def _change(change: Change) -> Shape:
+    return {
+        "kind": change.kind,
+        "moved": change.moved,
+        "old": [_named(section) for section in change.old],
+        "new": [_named(section) for section in change.new],
+        "natures": sorted(change.natures),
+        "words_added": change.words_added,
+        "words_removed": change.words_removed,
+        "edits": [{"kind": edit.kind, "text": edit.text} for edit in change.edits],
+    }
+
+
+def _named(section: Section) -> Shape:
+    return {"number": section.number, "title": section.title, "anchor": section.anchor}
 
 
 def user(found: User) -> Shape:

@@ -8,7 +8,8 @@ from sqlmodel import Session
 from lifecycle import shapes
 from lifecycle.api import inputs
 from lifecycle.api.desk import Here, Limit, Shape, page
-from lifecycle.documents import compare, store
+from lifecycle.documents import store
+from lifecycle.documents.comparison import compare_versions
 from lifecycle.errors import NotFound
 from lifecycle.models import Document, Version
 
@@ -52,14 +53,13 @@ def in_force(desk: Here, slug: str, at: inputs.Instant | None = None, locale: st
 
 
 @router.get("/documents/{slug}/compare/{old}/{new}")
-def compare_versions(desk: Here, slug: str, old: int, new: int, locale: str = "") -> Shape:
-    def work(session: Session) -> list[compare.Change]:
+def compare(desk: Here, slug: str, old: int, new: int, locale: str = "") -> Shape:
+    def work(session: Session) -> Shape:
         document = store.document(session, slug)
-        found = (store.version(session, document, number) for number in (old, new))
-        before, after = (store.body(session, version, locale).text for version in found)
-        return compare.compare(before, after)
+        before, after = (store.version(session, document, number) for number in (old, new))
+        return shapes.comparison(compare_versions(session, document, before, after, locale))
 
-    return {"changes": [_change(change) for change in desk.read(work)]}
+    return desk.read(work)
 
 
 def text(session: Session, document: Document, version: Version, locale: str, now: datetime) -> Shape:
@@ -79,15 +79,4 @@ def _shape(session: Session, document: Document, now: datetime) -> Shape:
         "default_locale": document.default_locale,
         "in_force_version": in_force.number if in_force else None,
         "upcoming_versions": [version.number for version in upcoming],
-    }
-
-
-def _change(change: compare.Change) -> Shape:
-    return {
-        "kind": change.kind,
-        "number": change.section.number,
-        "title": change.section.title,
-        "words_added": change.words_added,
-        "words_removed": change.words_removed,
-        "edits": [{"kind": edit.kind, "text": edit.text} for edit in change.edits],
     }

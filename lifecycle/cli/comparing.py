@@ -1,16 +1,19 @@
-"""A comparison of two texts on the terminal and as JSON."""
+"""A comparison of two versions, as a person, a page or a program wants it."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
+from enum import StrEnum
 
 from rich.text import Text
 
+from lifecycle import shapes
 from lifecycle.cli import output
-from lifecycle.documents.compare import Change, ChangeKind, Edit, EditKind
-from lifecycle.documents.sections import Section
-from lifecycle.shapes import Shape
+from lifecycle.documents import telling
+from lifecycle.documents.compare import ChangeKind
+from lifecycle.documents.comparison import Comparison
+from lifecycle.documents.words import Edit, EditKind
+from lifecycle.settings import Settings
 
 AROUND = 80  # characters of unchanged text shown on either side of a change
 STYLES = {EditKind.KEPT: "dim", EditKind.REMOVED: "red strike", EditKind.ADDED: "green underline"}
@@ -18,58 +21,55 @@ STYLES = {EditKind.KEPT: "dim", EditKind.REMOVED: "red strike", EditKind.ADDED: 
 MARKS = {EditKind.KEPT: ("", ""), EditKind.REMOVED: ("[-", "-]"), EditKind.ADDED: ("{+", "+}")}
 
 
-def changes_shape(changes: Sequence[Change]) -> Shape:
-    """The comparison for programs; the edits of a section, strung together, give both texts."""
-    return {"summary": _summary(changes), "changes": [_change_shape(change) for change in changes]}
+class Format(StrEnum):
+    TEXT = "text"
+    MARKDOWN = "markdown"
+    HTML = "html"
+    JSON = "json"
 
 
-def _summary(changes: Sequence[Change]) -> dict[str, int]:
-    kinds = Counter(change.kind for change in changes)
-    words = {
-        "words_added": sum(c.words_added for c in changes),
-        "words_removed": sum(c.words_removed for c in changes),
-    }
-    return {kind.value: kinds[kind] for kind in ChangeKind} | words
+def print_comparison(found: Comparison, form: Format, *, note: str, settings: Settings) -> None:
+    """Print it in one form; `note` says why the old version is the one it is."""
+    match form:
+        case Format.JSON:
+            output.print_json(shapes.comparison(found))
+        case Format.MARKDOWN:
+            word = " ".join(filter(None, [note, telling.amounts_to(found.natures, found.returns_to)]))
+            print(telling.markdown(_title(found), found.totals, word, found.changes), end="")
+        case Format.HTML:
+            from lifecycle.web.pages import comparison_page
+
+            print(comparison_page(settings, found, note=note))
+        case Format.TEXT:
+            _print_text(found, note)
 
 
-def _change_shape(change: Change) -> Shape:
-    return {
-        "kind": change.kind,
-        "old": _section(change.old),
-        "new": _section(change.new),
-        "words_added": change.words_added,
-        "words_removed": change.words_removed,
-        "edits": [{"kind": edit.kind, "text": edit.text} for edit in change.edits],
-    }
+def _title(found: Comparison) -> str:
+    return f"{found.document.title}: version {found.old.number} to {found.new.number}"
 
 
-def _section(section: Section | None) -> Shape | None:
-    return {"number": section.number, "title": section.title, "anchor": section.anchor} if section else None
-
-
-def print_changes(title: str, changes: Sequence[Change]) -> None:
-    """A line of numbers, then each section that differs with its words marked."""
-    counts = _summary(changes)
-    if counts["kept"] == len(changes):
+def _print_text(found: Comparison, note: str) -> None:
+    """A line of numbers, what they amount to, then each section that differs with its words marked."""
+    title = f"{found.document.slug}: version {found.old.number} → {found.new.number}"
+    if not found.natures:
         return output.print_line(f"{title}: the texts are the same.")
-    output.print_line(
-        f"{title}: sections: {counts['changed']} changed, {counts['added']} added, {counts['removed']} removed, "
-        f"{counts['kept']} kept; words: {counts['words_added']} added, {counts['words_removed']} removed."
-    )
+    output.print_line(f"{title}: {telling.headline(found.totals)}.")
+    for line in filter(None, [note, telling.amounts_to(found.natures, found.returns_to), _between(found)]):
+        output.print_line(line)
     console = output.console()
-    for change in changes:
+    for change in found.changes:
         if change.kind is not ChangeKind.KEPT:
             console.print()
-            console.print(Text(output.clean(f"{change.kind.upper()}: {_named(change)}"), style="bold"))
+            kind, _, small = telling.about(change).partition(": ")
+            line = f"{kind.upper()}: {telling.names(change)}" + (f" ({small})" if small else "")
+            console.print(Text(output.clean(line), style="bold"))
             console.print(_marked(change.edits, plain=console.no_color or not console.is_terminal), soft_wrap=True)
     return None
 
 
-def _named(change: Change) -> str:
-    was, now = (
-        f"{s.number} {s.title}".strip() or "(opening text)" for s in (change.old or change.section, change.section)
-    )
-    return now if was == now else f"{was} → {now}"
+def _between(found: Comparison) -> str:
+    skipped = [str(version.number) for version in found.between]
+    return f"Versions in between: {', '.join(skipped)}." if skipped else ""
 
 
 def _marked(edits: Sequence[Edit], *, plain: bool) -> Text:

@@ -9,12 +9,12 @@ from typing import Annotated
 import typer
 from sqlmodel import Session
 
-from lifecycle import shapes
-from lifecycle.cli.comparing import changes_shape, print_changes
+from lifecycle import engagements, shapes, users
+from lifecycle.cli.comparing import Format, print_comparison
 from lifecycle.cli.desk import INSTANT_HELP, Desk, open_desk
 from lifecycle.cli.output import JsonFlag, print_facts, print_json, print_line, print_table
-from lifecycle.documents import compare as comparing
 from lifecycle.documents import store
+from lifecycle.documents.comparison import Comparison, compare_versions, shared_locales
 from lifecycle.errors import NotFound
 from lifecycle.models import Document, Version
 
@@ -167,31 +167,50 @@ def _versions(session: Session, slug: str, now: datetime) -> list[shapes.Shape]:
 @app.command()
 def compare(
     slug: Slug,
-    old: Annotated[int, typer.Argument(help="Number of the earlier version.")],
-    new: Annotated[int, typer.Argument(help="Number of the later version.")],
+    old: Annotated[int | None, typer.Argument(help="Number of the earlier version.")] = None,
+    new: Annotated[int | None, typer.Argument(help="Number of the later one; without, the newest published.")] = None,
+    user: Annotated[str, typer.Option("--user", help="Compare with the version that binds this user.")] = "",
     locale: Locale = "",
+    form: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.TEXT,
     as_json: JsonFlag = False,
 ) -> None:
-    """What changed between two versions: whole sections, and words inside them."""
+    """What changed between two versions: whole sections, and words inside them.
+
+    With --user it is everything since the version that binds that user, however many came in between.
+    """
+    if (old is None) == (not user):
+        raise typer.BadParameter("Give the number of the earlier version, or --user.")
     with open_desk() as desk:
-        before, after = desk.database.read(_texts, slug, old, new, locale)
-    changes = comparing.compare(before, after)
-    if as_json:
-        return print_json({"document": slug, "old": old, "new": new, **changes_shape(changes)})
-    return print_changes(f"{slug}: version {old} → {new}", changes)
+        found = desk.database.read(_compared, slug, old, new, user, locale, desk.now)
+    note = f"Version {found.old.number} is what binds {user}." if user else ""
+    print_comparison(found, Format.JSON if as_json else form, note=note, settings=desk.settings)
 
 
-def _texts(session: Session, slug: str, old: int, new: int, locale: str) -> tuple[str, str]:
-    """Both texts in one language: the one wanted, else one that both have."""
+def _compared(
+    session: Session, slug: str, old: int | None, new: int | None, user: str, locale: str, now: datetime
+) -> Comparison:
     document = store.document(session, slug)
-    versions = [store.version(session, document, number) for number in (old, new)]
-    shared = set.intersection(*({body.locale for body in store.bodies(session, version)} for version in versions))
-    wanted = [locale] if locale else []
-    locales = [name for name in (*wanted, document.default_locale, *sorted(shared)) if name in shared]
-    if not locales or (locale and locales[0] != locale):
-        both = ", ".join(sorted(shared)) or "none"
+    before = store.version(session, document, old) if old is not None else _binding(session, document, user, now)
+    after = store.version(session, document, new) if new is not None else _newest(session, document)
+    shared = shared_locales(session, before, after)
+    if not shared or (locale and locale not in shared):
+        both = ", ".join(shared) or "none"
         raise NotFound(
-            f"Versions {old} and {new} of {slug!r} have no text in {locale or 'one language'} each; both: {both}."
+            f"Versions {before.number} and {after.number} of {slug!r} have no text in {locale or 'one language'} each; "
+            f"both: {both}."
         )
-    before, after = (store.body(session, version, locales[0]).text for version in versions)
-    return before, after
+    return compare_versions(session, document, before, after, locale)
+
+
+def _binding(session: Session, document: Document, external_id: str, now: datetime) -> Version:
+    bound = engagements.bound(session, users.user(session, external_id), document, at=now)
+    if bound is None:
+        raise NotFound(f"No version of {document.slug!r} binds {external_id!r}.")
+    return bound.version
+
+
+def _newest(session: Session, document: Document) -> Version:
+    published = [version for version in store.chain(session, document.id) if version.withdrawn_at is None]
+    if not published:
+        raise NotFound(f"No version of {document.slug!r} is published; give the number of the later version too.")
+    return published[-1]

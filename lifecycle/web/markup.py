@@ -8,8 +8,9 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from markupsafe import Markup, escape
 
-from lifecycle.documents.compare import Change, Edit, EditKind
+from lifecycle.documents.compare import Change
 from lifecycle.documents.sections import Section, split
+from lifecycle.documents.words import Edit, EditKind
 
 TAGS = {
     "a",

@@ -15,7 +15,9 @@ from sqlmodel import Session
 from starlette.exceptions import HTTPException
 
 from lifecycle.db import Database
-from lifecycle.documents import compare, sections, store
+from lifecycle.documents import sections, store, telling
+from lifecycle.documents.compare import ChangeKind
+from lifecycle.documents.comparison import Comparison, compare_versions
 from lifecycle.errors import AssentError, InvalidInput, NotFound, RuleRefused
 from lifecycle.models import Document, Version
 from lifecycle.settings import Settings, resource
@@ -33,11 +35,11 @@ HEADERS = {
 HEADINGS: dict[type[AssentError], str] = {InvalidInput: "That did not work", RuleRefused: "That is not possible"}
 
 
-class Pages:
+class Look:
     """Renders the pages of one installation."""
 
-    def __init__(self, settings: Settings, database: Database, clock: Callable[[], datetime]) -> None:
-        self.settings, self.database, self.clock = settings, database, clock
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
         self._jinja = Environment(
             loader=FileSystemLoader(resource("templates") / "web"), undefined=StrictUndefined, autoescape=True
         )
@@ -45,18 +47,34 @@ class Pages:
         self._jinja.filters["language"] = _language
         self.style = (resource("templates") / "web" / "style.css").read_text("utf-8")
 
-    def show(self, name: str, *, status: int = 200, **values: Any) -> HTMLResponse:
-        page = self._jinja.get_template(f"{name}.html").render(settings=self.settings, **values)
-        return HTMLResponse(page, status, headers=HEADERS)
-
-    def problem(self, status: int, title: str, detail: str) -> HTMLResponse:
-        return self.show("problem", status=status, title=title, detail=detail)
+    def render(self, name: str, **values: Any) -> str:
+        return self._jinja.get_template(f"{name}.html").render(settings=self.settings, **values)
 
     def _day(self, instant: datetime) -> Markup:
         local = instant.astimezone(self.settings.zone)
         return Markup('<time datetime="{}">{}</time>').format(
             local.isoformat(timespec="seconds"), f"{local:%Y-%m-%d %H:%M %Z}"
         )
+
+
+class Pages(Look):
+    """The pages as they are served."""
+
+    def __init__(self, settings: Settings, database: Database, clock: Callable[[], datetime]) -> None:
+        super().__init__(settings)
+        self.database, self.clock = database, clock
+
+    def show(self, name: str, *, status: int = 200, **values: Any) -> HTMLResponse:
+        return HTMLResponse(self.render(name, **values), status, headers=HEADERS)
+
+    def problem(self, status: int, title: str, detail: str) -> HTMLResponse:
+        return self.show("problem", status=status, title=title, detail=detail)
+
+
+def comparison_page(settings: Settings, found: Comparison, *, note: str = "") -> str:
+    """The page of a comparison as a file that stands alone."""
+    look = Look(settings)
+    return look.render("compare", **_compared(found), bodies=[], note=note, style=Markup(look.style))  # noqa: S704  (ours)
 
 
 def _language(locale: str) -> str:
@@ -205,16 +223,25 @@ def _history(session: Session, slug: str) -> dict[str, Any]:
 
 def _compare(session: Session, slug: str, old: int, new: int, locale: str) -> dict[str, Any]:
     document = store.document(session, slug)
-    versions = [_published(session, document, number) for number in (old, new)]
-    before, after = (store.body(session, version, locale) for version in versions)
-    changes = compare.compare(before.text, after.text)
+    before, after = (_published(session, document, number) for number in (old, new))
+    return _compared(compare_versions(session, document, before, after, locale)) | {
+        "bodies": store.bodies(session, after)
+    }
+
+
+def _compared(found: Comparison) -> dict[str, Any]:
+    """What the page of a comparison shows."""
     return {
-        "document": document,
-        "old": versions[0],
-        "new": versions[1],
-        "changed": [(c, markup.change_html(c)) for c in changes if c.kind is not compare.ChangeKind.KEPT],
-        "kept": sum(change.kind is compare.ChangeKind.KEPT for change in changes),
-        "body": after,
-        "bodies": store.bodies(session, versions[1]),
-        "other_languages": before.locale != after.locale,
+        "found": found,
+        "document": found.document,
+        "old": found.old,
+        "new": found.new,
+        "body": found.new_body,
+        "headline": telling.headline(found.totals),
+        "word": telling.amounts_to(found.natures, found.returns_to),
+        "changed": [
+            (change, telling.names(change), telling.about(change), markup.change_html(change))
+            for change in found.changes
+            if change.kind is not ChangeKind.KEPT
+        ],
     }

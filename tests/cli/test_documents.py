@@ -87,7 +87,7 @@ def test_history_names_the_state_of_each_version(stocked: Assent):
 
 def test_compare_marks_words_inside_sections(stocked: Assent):
     text = stocked.done("document", "compare", "terms", 1, 2).out
-    assert "sections: 1 changed, 1 added, 0 removed, 2 kept" in text
+    assert "sections: 1 changed, 1 added, 2 kept; words: 9 added, 2 removed" in text
     assert "{+kind+}" in text
     assert "[-nice-]" in text
     assert "ADDED: 3 Age" in text

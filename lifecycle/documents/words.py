@@ -1,0 +1,258 @@
+"""Which words went from one text and which came, marked as few as can be and where a reader would put the marks."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import pairwise
+
+from rapidfuzz.distance import LCSseq
+
+# Scripts that put no blanks between words, so that each character stands for itself: Thai, Lao, Khmer, Chinese ...
+_UNSPACED = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+)
+# Vowel signs and points belong to their word; Python's \w leaves them out.
+_MARKS = "\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0670\u0900-\u0903\u093a-\u094f\u0951-\u0957\u0962\u0963\u0981-\u0dff"
+WORD = re.compile(rf"[{_UNSPACED}]|(?:[^\W{_UNSPACED}]|[{_MARKS}])+")
+_TOKEN = re.compile(rf"{WORD.pattern}|\s|[^\w\s]")
+_SPLIT = re.compile(f"({WORD.pattern})")
+# Most texts hold none of these, and then \w+ says the same in a third of the time.
+_SPECIAL = re.compile(f"[{_UNSPACED}{_MARKS}]")
+_PLAIN_WORD, _PLAIN_SPLIT = re.compile(r"\w+"), re.compile(r"(\w+)")
+
+CELLS = 250_000_000  # of the table of common subsequences, a bit each: 30 MB; larger texts are cut at anchors first
+SPARE = 0.08  # of the fewest marks possible, what may be marked on top to spare the reader crumbs between changes
+
+
+class EditKind(StrEnum):
+    KEPT = "kept"
+    ADDED = "added"
+    REMOVED = "removed"
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A run of text that both sides have, or only the new one, or only the old one."""
+
+    kind: EditKind
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Words that both sides have in a row: `size` of them, from `old` and from `new`."""
+
+    old: int
+    new: int
+    size: int
+
+
+def words(text: str) -> list[str]:
+    return (WORD if _SPECIAL.search(text) else _PLAIN_WORD).findall(text)
+
+
+def count(edits: Iterable[Edit], kind: EditKind) -> int:
+    """How many words the edits of one kind hold."""
+    return sum(len(words(edit.text)) for edit in edits if edit.kind is kind)
+
+
+def mark(old: str, new: str) -> tuple[Edit, ...]:
+    """The edits that lead from the old text to the new one; those not added, joined, are the old text exactly."""
+    return tuple(_merged(_edits(old, new)))
+
+
+def _edits(old: str, new: str) -> Iterator[Edit]:
+    """Equal lines at both ends first, which is fast; words only between them."""
+    a, b = old.splitlines(keepends=True), new.splitlines(keepends=True)
+    head = _shared(a, b)
+    tail = _shared(a[head:][::-1], b[head:][::-1])
+    yield from _some(EditKind.KEPT, "".join(a[:head]))
+    yield from _edits_of_words("".join(a[head : len(a) - tail]), "".join(b[head : len(b) - tail]))
+    yield from _some(EditKind.KEPT, "".join(a[len(a) - tail :]))
+
+
+def _edits_of_words(old: str, new: str) -> Iterator[Edit]:
+    # Gaps at even places, words at odd ones; a run of words lies at 2n+1, 2n+3, ...
+    a, b = ((_SPLIT if _SPECIAL.search(side) else _PLAIN_SPLIT).split(side) for side in (old, new))
+    at_old = at_new = 0
+    for run in common(a[1::2], b[1::2]):
+        first = 2 * run.old + 1, 2 * run.new + 1
+        yield from _between("".join(a[at_old : first[0]]), "".join(b[at_new : first[1]]))
+        at_old, at_new = first[0] + 2 * run.size - 1, first[1] + 2 * run.size - 1
+        yield from _same_words(a[first[0] : at_old], b[first[1] : at_new])
+    yield from _between("".join(a[at_old:]), "".join(b[at_new:]))
+
+
+def _same_words(a: list[str], b: list[str]) -> Iterator[Edit]:
+    """Two runs of the same words, which may differ in what stands between them."""
+    at = 0
+    for place in [] if a == b else [n for n, (was, now) in enumerate(zip(a, b, strict=True)) if was != now]:
+        yield Edit(EditKind.KEPT, "".join(a[at:place]))
+        yield from _between(a[place], b[place])
+        at = place + 1
+    yield Edit(EditKind.KEPT, "".join(a[at:]))
+
+
+def _between(was: str, now: str) -> Iterator[Edit]:
+    """What stands between two kept words: all of it differs, but for blanks and points at its ends."""
+    if was == now:
+        yield from _some(EditKind.KEPT, was)
+        return
+    if not was or not now:
+        yield from _some(EditKind.REMOVED, was)
+        yield from _some(EditKind.ADDED, now)
+        return
+    a, b = _TOKEN.findall(was), _TOKEN.findall(now)
+    head = _shared(a, b)
+    tail = _shared(a[head:][::-1], b[head:][::-1])
+    yield from _some(EditKind.KEPT, "".join(a[:head]))
+    yield from _some(EditKind.REMOVED, "".join(a[head : len(a) - tail]))
+    yield from _some(EditKind.ADDED, "".join(b[head : len(b) - tail]))
+    yield from _some(EditKind.KEPT, "".join(a[len(a) - tail :]))
+
+
+def _shared(a: Sequence[object], b: Sequence[object]) -> int:
+    return next((n for n, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
+
+
+def _some(kind: EditKind, text: str) -> Iterator[Edit]:
+    if text:
+        yield Edit(kind, text)
+
+
+def _merged(edits: Iterable[Edit]) -> Iterator[Edit]:
+    """Neighbours of one kind as one; of removed and added text between two kept ones, the removed comes first."""
+    waiting = {EditKind.REMOVED: "", EditKind.ADDED: ""}
+    kept = ""
+    for edit in edits:
+        if edit.kind is EditKind.KEPT:
+            if any(waiting.values()):
+                yield from _flush(waiting)
+            kept += edit.text
+            continue
+        yield from _some(EditKind.KEPT, kept)
+        kept = ""
+        waiting[edit.kind] += edit.text
+    yield from _flush(waiting)
+    yield from _some(EditKind.KEPT, kept)
+
+
+def _flush(waiting: dict[EditKind, str]) -> Iterator[Edit]:
+    for kind in waiting:
+        yield from _some(kind, waiting[kind])
+        waiting[kind] = ""
+
+
+# -- the words that both texts have ----------------------------------------------------------------------------------
+
+
+def common(a: Sequence[str], b: Sequence[str]) -> list[Run]:
+    """The runs of words that both have, in the order of both: as many words as there can be, less a few crumbs."""
+    numbers = {word: number for number, word in enumerate({*a, *b})}
+    runs = _longest(*([numbers[word] for word in side] for side in (a, b)))
+    return _without_crumbs(runs, len(a), len(b))
+
+
+def _longest(a: list[int], b: list[int]) -> list[Run]:
+    """The longest common subsequence, exact up to CELLS; above that, exact between anchors."""
+    if len(a) * len(b) <= CELLS:
+        return _exact(a, b)
+    head = _shared(a, b)
+    tail = _shared(a[head:][::-1], b[head:][::-1])
+    inner = _in_pieces(a[head : len(a) - tail], b[head : len(b) - tail])
+    shifted = (Run(run.old + head, run.new + head, run.size) for run in inner)
+    return _joined([Run(0, 0, head), *shifted, Run(len(a) - tail, len(b) - tail, tail)])
+
+
+def _exact(a: list[int], b: list[int]) -> list[Run]:
+    if not a or not b:
+        return []
+    found = LCSseq.opcodes(a, b)
+    return [
+        Run(code.src_start, code.dest_start, code.src_end - code.src_start) for code in found if code.tag == "equal"
+    ]
+
+
+def _in_pieces(a: list[int], b: list[int]) -> list[Run]:
+    """Cut at phrases that each side has exactly once, in the order of both; the words of a piece without any differ."""
+    for length in (16, 8, 4, 2, 1):
+        anchors = _anchors(a, b, length)
+        if anchors:
+            break
+    else:
+        return []
+    runs: list[Run] = []
+    at = (0, 0)
+    for old, new in [*anchors, (len(a), len(b))]:
+        piece_a, piece_b = a[at[0] : old], b[at[1] : new]
+        inner = [] if len(piece_a) * len(piece_b) > CELLS else _exact(piece_a, piece_b)
+        runs += [Run(run.old + at[0], run.new + at[1], run.size) for run in inner]
+        at = old, new
+    return runs
+
+
+def _anchors(a: list[int], b: list[int], length: int) -> list[tuple[int, int]]:
+    places = [_once(side, length) for side in (a, b)]
+    pairs = sorted((old, places[1][phrase]) for phrase, old in places[0].items() if phrase in places[1])
+    return [pairs[n] for n in longest_rising([new for _, new in pairs])]
+
+
+def _once(side: list[int], length: int) -> dict[tuple[int, ...], int]:
+    phrases = [tuple(side[n : n + length]) for n in range(len(side) - length + 1)]
+    often = Counter(phrases)
+    return {phrase: n for n, phrase in enumerate(phrases) if often[phrase] == 1}
+
+
+def longest_rising(values: Sequence[int]) -> list[int]:
+    """The places of a longest strictly rising subsequence."""
+    tops: list[int] = []  # the smallest value that ends a rising run of each length, and its place
+    ends: list[int] = []
+    before: list[int] = []
+    for place, value in enumerate(values):
+        length = bisect_left(tops, value)
+        before.append(ends[length - 1] if length else -1)
+        tops[length : length + 1] = [value]
+        ends[length : length + 1] = [place]
+    chain: list[int] = []
+    place = ends[-1] if ends else -1
+    while place >= 0:
+        chain.append(place)
+        place = before[place]
+    return chain[::-1]
+
+
+def _joined(runs: Iterable[Run]) -> list[Run]:
+    joined: list[Run] = []
+    for run in runs:
+        last = joined[-1] if joined else None
+        if last and (last.old + last.size, last.new + last.size) == (run.old, run.new):
+            joined[-1] = Run(last.old, last.new, last.size + run.size)
+        elif run.size:
+            joined.append(run)
+    return joined
+
+
+def _without_crumbs(runs: list[Run], length_a: int, length_b: int) -> list[Run]:
+    """Give up short runs between long changes, within SPARE: a whole changed phrase reads better than its crumbs."""
+    marked = length_a + length_b - 2 * sum(run.size for run in runs)
+    spare = int(SPARE * marked)
+    around = _changed_around(runs, length_a, length_b)
+    order = sorted(range(len(runs)), key=lambda n: (runs[n].size / around[n] if around[n] else 2.0, n))
+    dropped = set[int]()
+    for n in order:
+        if 2 * runs[n].size <= spare and around[n] >= 4 * runs[n].size:
+            spare -= 2 * runs[n].size
+            dropped.add(n)
+    return [run for n, run in enumerate(runs) if n not in dropped]
+
+
+def _changed_around(runs: list[Run], length_a: int, length_b: int) -> list[int]:
+    """For each run, the words of the smaller of the two changes beside it; none at the ends of the text."""
+    ends = [Run(0, 0, 0), *runs, Run(length_a, length_b, 0)]
+    changes = [next_.old - run.old - run.size + next_.new - run.new - run.size for run, next_ in pairwise(ends)]
+    return [min(left, right) for left, right in pairwise(changes)]
