@@ -26,6 +26,7 @@ class NewVersion(Input):
     titles: dict[str, str] = {}
     changelogs: dict[str, list[str]] = {}
     surviving: list[str] = []
+    allow_loss: bool = False
 
 
 class NewPublication(Input):
@@ -38,6 +39,7 @@ class NewPublication(Input):
     notify_at: Instant | None = None
     regime: str = "contract"
     override_reason: str = ""
+    allow_loss: bool = False
 
 
 class Reason(Input):

@@ -68,6 +68,9 @@ def migrate(as_json: JsonFlag = False) -> None:
 def import_(
     path: Annotated[Path, typer.Argument(help="Files named like terms/2025-01-15.de.md, or with front matter.")],
     locale: Annotated[str | None, typer.Option("--locale", help="Language of files whose name says none.")] = None,
+    allow_loss: Annotated[
+        bool, typer.Option("--allow-loss", help="Take texts that lack most words of the version before them.")
+    ] = False,
     as_json: JsonFlag = False,
 ) -> None:
     with open_desk() as desk:
@@ -76,6 +79,7 @@ def import_(
             path,
             locale=locale or desk.settings.default_locale,
             zone=desk.zone,
+            allow_loss=allow_loss,
             now=desk.now,
             progress=tracker("Importing texts"),
         )

@@ -32,6 +32,9 @@ from lifecycle.states import DocumentKind, Mode
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
 Slug = Annotated[str, typer.Argument(help="The document, such as privacy-policy.")]
+AllowLoss = Annotated[
+    bool, typer.Option("--allow-loss", help="The text does lack most words of the version before it.")
+]
 Number = Annotated[int, typer.Argument(help="The version's number.")]
 
 
@@ -46,6 +49,7 @@ def draft(
         list[str] | None,
         typer.Option("--survives", help="A section that still binds after termination; repeatable."),
     ] = None,
+    allow_loss: AllowLoss = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Store a new, unpublished version, one file a language."""
@@ -53,7 +57,7 @@ def draft(
         raise typer.BadParameter("is for a single file; name the others like terms.de.md.", param_hint="--locale")
     with open_desk() as desk:
         sources = [_read(path, locale, desk) for path in files]
-        found = desk.database.run(_draft, slug, sources, title, kind, survives or [], desk)
+        found = desk.database.run(_draft, slug, sources, title, kind, survives or [], allow_loss, desk)
     if as_json:
         return print_json(found)
     print_line(f"Drafted version {found['version']} of {slug} ({', '.join(found['texts'])}).")
@@ -73,6 +77,7 @@ def _draft(
     title: str,
     kind: DocumentKind | None,
     survives: Sequence[str],
+    allow_loss: bool,
     desk: Desk,
 ) -> shapes.Shape:
     locales = [source.locale for source in sources]
@@ -87,6 +92,7 @@ def _draft(
         titles={source.locale: source.title for source in sources},
         changelogs={source.locale: source.changelog for source in sources},
         surviving=surviving,
+        allow_loss=allow_loss,
         now=desk.now,
     )
     return shapes.version(session, document, version, now=desk.now)
@@ -125,6 +131,7 @@ def rehearse(
     notify_at: NotifyAt = None,
     regime: RegimeName = "contract",
     override_reason: OverrideReason = "",
+    allow_loss: AllowLoss = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Say what publishing would do: whom it tells, whom it cannot reach, until when the mail takes."""
@@ -139,6 +146,7 @@ def rehearse(
             desk.when(notify_at, "--notify-at"),
             regime,
             override_reason,
+            allow_loss,
         )
         found = desk.database.read(_rehearse, slug, number, publication, desk)
     if as_json:
@@ -175,6 +183,7 @@ def publish(
     notify_at: NotifyAt = None,
     regime: RegimeName = "contract",
     override_reason: OverrideReason = "",
+    allow_loss: AllowLoss = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Publish a version, once, and begin telling users about it."""
@@ -189,6 +198,7 @@ def publish(
             desk.when(notify_at, "--notify-at"),
             regime,
             override_reason,
+            allow_loss,
         )
         found = desk.database.run(_publish, slug, number, publication, desk)
     if as_json:

@@ -71,6 +71,7 @@ def import_path(
     *,
     locale: str = "en",
     zone: ZoneInfo,
+    allow_loss: bool = False,
     now: datetime,
     progress: Callable[[Iterable[Any]], Iterable[Any]] = iter,
 ) -> ImportReport:
@@ -78,6 +79,7 @@ def import_path(
 
     Each version is one transaction: a bad file is reported and the rest goes on. Files with a date come in
     as published on that day, marked as imported: they tell nobody and bind nobody. Others come in as drafts.
+    A text that lacks most words of the version before it is reported too, unless `allow_loss`.
     """
     if not path.exists():
         raise InvalidInput(f"There is nothing at {str(path)!r} to import.")
@@ -91,7 +93,7 @@ def import_path(
     for key in progress(sorted(versions)):
         # The operator's language first: a new document takes its title and default locale from there.
         files = sorted(versions[key], key=lambda file: file.locale != locale)
-        _import_one(database, files, report, now=now)
+        _import_one(database, files, report, allow_loss=allow_loss, now=now)
     return report
 
 
@@ -104,10 +106,12 @@ def _read_all(paths: list[Path], root: Path, report: ImportReport, **context: An
             report.problems.append((name, str(error)))
 
 
-def _import_one(database: Database, files: list[SourceFile], report: ImportReport, *, now: datetime) -> None:
+def _import_one(
+    database: Database, files: list[SourceFile], report: ImportReport, *, allow_loss: bool, now: datetime
+) -> None:
     names = [file.name for file in files]
     try:
-        added = database.run(_store, files, now=now)
+        added = database.run(_store, files, allow_loss=allow_loss, now=now)
     except AssentError as error:
         report.problems += [(name, str(error)) for name in names]
     else:
@@ -115,7 +119,7 @@ def _import_one(database: Database, files: list[SourceFile], report: ImportRepor
         report.unchanged += [name for name in names if name not in added]
 
 
-def _store(session: Session, files: list[SourceFile], *, now: datetime) -> set[str]:
+def _store(session: Session, files: list[SourceFile], *, allow_loss: bool, now: datetime) -> set[str]:
     """Store the locales of one version; the names of the files that added something."""
     first = files[0]
     if len({file.locale for file in files}) < len(files):
@@ -123,12 +127,14 @@ def _store(session: Session, files: list[SourceFile], *, now: datetime) -> set[s
     document = _document(session, first, now=now)
     version = _known(session, document, files)
     if version is None:
-        _add(session, document, files, now=now)
+        _add(session, document, files, allow_loss=allow_loss, now=now)
         return {file.name for file in files}
-    return {file.name for file in files if _add_locale(session, document, version, file, now=now)}
+    return {
+        file.name for file in files if _add_locale(session, document, version, file, allow_loss=allow_loss, now=now)
+    }
 
 
-def _add(session: Session, document: Document, files: list[SourceFile], *, now: datetime) -> None:
+def _add(session: Session, document: Document, files: list[SourceFile], *, allow_loss: bool, now: datetime) -> None:
     first = files[0]
     version = store.draft_version(
         session,
@@ -139,6 +145,7 @@ def _add(session: Session, document: Document, files: list[SourceFile], *, now: 
         number=first.number,
         surviving=first.survives,
         imported=first.published is not None,
+        allow_loss=allow_loss,
         actor="import",
         now=now,
     )
@@ -153,7 +160,9 @@ def _add(session: Session, document: Document, files: list[SourceFile], *, now: 
         )
 
 
-def _add_locale(session: Session, document: Document, version: Version, file: SourceFile, *, now: datetime) -> bool:
+def _add_locale(
+    session: Session, document: Document, version: Version, file: SourceFile, *, allow_loss: bool, now: datetime
+) -> bool:
     """Add a text in a new locale; a known text is left alone, a different one is refused."""
     for body in store.bodies(session, version):
         if body.locale == file.locale:
@@ -172,6 +181,7 @@ def _add_locale(session: Session, document: Document, version: Version, file: So
         title=file.title,
         changelog=file.changelog,
         surviving=file.survives,
+        allow_loss=allow_loss,
         actor="import",
         now=now,
     )

@@ -185,6 +185,11 @@ def _without_dates(side: Sequence[Block]) -> list[Block]:
     return [replace(block, text=_DATE.sub("", block.text)) if _says_date(block.text) else block for block in side]
 
 
+def date_lines(text: str) -> list[str]:
+    """The lines that say when the text was made or came in force."""
+    return [block.text for block in blocks(text) if _says_date(block.text) and _DATE.search(block.text)]
+
+
 def _says_date(text: str) -> bool:
     return len(words(text)) <= 25 and bool(_DATED.search(text) or _DATE.fullmatch(text))
 

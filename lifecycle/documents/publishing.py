@@ -8,7 +8,7 @@ from sqlalchemy import update
 from sqlmodel import Session, col, func, select
 
 from lifecycle import history, regimes
-from lifecycle.documents import store
+from lifecycle.documents import review, store
 from lifecycle.errors import Conflict, InvalidInput, RuleRefused
 from lifecycle.models import Document, Notice, User, Version
 from lifecycle.notices import campaigns, outbox
@@ -22,7 +22,8 @@ class Publication:
     """How a version is made known; periods in calendar days of the operator's zone.
 
     `deadline_days` is how long told users have to accept (explicit) or to object (silence).
-    Without `effective_at` the version comes in force `notice_days` after it is published.
+    Without `effective_at` the version comes in force `notice_days` after it is published. `allow_loss` confirms a text
+    that lacks most words of the version before it.
     """
 
     mode: Mode
@@ -34,6 +35,7 @@ class Publication:
     notify_at: datetime | None = None
     regime: str = "contract"
     override_reason: str = ""
+    allow_loss: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,8 @@ def publish(
     """Publish a version once, and begin telling users about it (not for editorial changes).
 
     Raises Conflict when it is published already, InvalidInput for an instant in the past or a bad period,
-    RuleRefused when the effective date leaves less than the notice period or the regime asks for more.
+    RuleRefused when the effective date leaves less than the notice period, the regime asks for more, or a text lost
+    most of its words without `allow_loss`.
     """
     effective_at = _check(session, version, publication, zone=zone, now=now)
     decided = {
@@ -178,6 +181,8 @@ def _check(session: Session, version: Version, publication: Publication, *, zone
             f"effective_at {effective_at.isoformat()} leaves less than the notice period of "
             f"{publication.notice_days} days; the earliest is {earliest.isoformat()}."
         )
+    if not publication.allow_loss:
+        review.require_texts_kept(session, version, _previous(session, version, effective_at))
     days = (effective_at.astimezone(zone).date() - now.astimezone(zone).date()).days
     _require_regime(session, version, publication, days, on=now.astimezone(zone).date())
     return effective_at
@@ -199,8 +204,7 @@ def _published_already(session: Session, version: Version) -> Conflict:
 
 
 def _warnings(session: Session, version: Version, publication: Publication, rehearsal: Rehearsal) -> list[str]:
-    document = session.get_one(Document, version.document_id)
-    previous = store.in_force(session, document, at=rehearsal.effective_at)
+    previous = _previous(session, version, rehearsal.effective_at)
     locales = {body.locale for body in store.bodies(session, version)}
     lost = {body.locale for body in store.bodies(session, previous)} - locales if previous else set()
     found = {
@@ -211,4 +215,9 @@ def _warnings(session: Session, version: Version, publication: Publication, rehe
         "Nobody is told, so this binds nobody who was bound before.": not publication.notify
         and publication.mode is not Mode.EDITORIAL,
     }
-    return [warning for warning, holds in found.items() if holds]
+    warnings = [warning for warning, holds in found.items() if holds]
+    return warnings + review.advice(session, version, previous, publication.mode)
+
+
+def _previous(session: Session, version: Version, effective_at: datetime) -> Version | None:
+    return store.in_force(session, session.get_one(Document, version.document_id), at=effective_at)

@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlmodel import Session, col, func, select
 
 from lifecycle import history
-from lifecycle.documents import sections
+from lifecycle.documents import losses, sections
 from lifecycle.errors import Conflict, InvalidInput, NotFound
 from lifecycle.models import Body, Document, SectionRow, Version
 from lifecycle.states import DocumentKind
@@ -72,6 +72,7 @@ def draft_version(
     number: int | None = None,
     surviving: Sequence[str] = (),
     imported: bool = False,
+    allow_loss: bool = False,
     actor: str = "staff",
     now: datetime,
 ) -> Version:
@@ -79,7 +80,8 @@ def draft_version(
 
     `changelogs` say by locale what changes, a sentence an entry. `surviving` names sections, as printed or by
     anchor, that still bind after termination.
-    Raises InvalidInput for an empty or unusable text, Conflict when the number is taken.
+    Raises InvalidInput for an empty or unusable text, Conflict when the number is taken, RuleRefused for a text that
+    lacks most words of the version before it, unless `allow_loss`.
     """
     if not texts:
         raise InvalidInput(f"A version of {document.slug!r} needs a text in at least one locale.")
@@ -100,6 +102,7 @@ def draft_version(
             title=(titles or {}).get(locale, ""),
             changelog=(changelogs or {}).get(locale, ()),
             surviving=surviving,
+            allow_loss=allow_loss,
             actor=actor,
             now=now,
         )
@@ -117,13 +120,21 @@ def add_body(
     title: str = "",
     changelog: Sequence[str] = (),
     surviving: Sequence[str] = (),
+    allow_loss: bool = False,
     actor: str,
     now: datetime,
 ) -> Body:
-    """Store the version's text in one more locale. Raises InvalidInput or Conflict, and nothing is stored then."""
+    """Store the version's text in one more locale.
+
+    Raises InvalidInput, Conflict, or RuleRefused for a text that lacks most words of the one before it, unless
+    `allow_loss`; nothing is stored then.
+    """
     check_locale(locale)
     if session.exec(select(Body).where(Body.version_id == version.id, Body.locale == locale)).first():
         raise Conflict(f"Version {version.number} of {document.slug!r} has a text in {locale!r} already.")
+    before = None if allow_loss else _text_before(session, version, locale)
+    if before is not None:
+        losses.require_text_kept(before, text, what=f"The {locale} text for version {version.number}")
     body = Body(
         version_id=version.id,
         locale=locale,
@@ -143,6 +154,20 @@ def add_body(
     session.add_all(_row(body, piece, survives=piece in kept) for piece in pieces)
     history.record(session, actor, "added", "body", body.id, now=now, version=version.id, sha256=body.sha256)
     return body
+
+
+def _text_before(session: Session, version: Version, locale: str) -> str | None:
+    """The text of the last earlier version that has one in this locale."""
+    earlier = (
+        select(Body.text)
+        .join(Version, col(Version.id) == col(Body.version_id))
+        .where(
+            Version.document_id == version.document_id,
+            Version.number < version.number,
+            Body.locale == locale,
+        )
+    )
+    return session.exec(earlier.order_by(col(Version.number).desc()).limit(1)).first()
 
 
 def check_text(text: str) -> str:

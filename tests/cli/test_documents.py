@@ -96,6 +96,34 @@ def test_compare_marks_words_inside_sections(stocked: Assent):
     assert "".join(e["text"] for c in found["changes"] for e in c["edits"] if e["kind"] != "removed") == TERMS_2
 
 
+def test_a_comparison_comes_as_markdown_and_as_a_page_that_stands_alone(stocked: Assent):
+    text = stocked.done("document", "compare", "terms", 1, 2, "--format", "markdown").out
+    assert text.startswith("# Terms: version 1 to 2\n\nSections: 1 changed")
+    assert "> Be <del>nice</del><ins>kind</ins> to <del>others</del><ins>everyone</ins>\\." in text
+    page = stocked.done("document", "compare", "terms", 1, 2, "--format", "html").out
+    assert "<del>nice</del><ins>kind</ins>" in page
+    assert "<style>" in page
+    assert 'href="/' not in page.replace('<header><a href="/">', "")
+
+
+def test_everything_since_the_version_that_binds_a_user_is_compared(stocked: Assent):
+    stocked.done("accept", "ada", "terms", 1)
+    for number, word in ((2, "kind"), (3, "gentle")):
+        if number > 2:
+            stocked.done("version", "draft", "terms", stocked.file("next.en.md", TERMS_2.replace("kind", word)))
+        stocked.done("version", "publish", "terms", number, "--mode", "explicit", "--no-notify")
+    text = stocked.done("document", "compare", "terms", "--user", "ada").out
+    assert "terms: version 1 → 3" in text
+    assert "Version 1 is what binds ada." in text
+    assert "Versions in between: 2." in text
+    assert "{+gentle+}" in text
+
+
+def test_a_comparison_needs_to_know_from_where(stocked: Assent):
+    assert "--user" in stocked.wrong("document", "compare", "terms")
+    assert "binds 'ada'" in stocked.refused("document", "compare", "terms", "--user", "ada")
+
+
 def test_comparing_a_version_with_itself_says_so(stocked: Assent):
     assert "the texts are the same" in stocked.done("document", "compare", "terms", 1, 1).out
 
