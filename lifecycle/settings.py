@@ -66,6 +66,9 @@ class Settings(BaseSettings):
     erasure_wait_days: Annotated[int, Field(ge=0)] = 3
     erase_after_termination_days: Annotated[int, Field(ge=0)] = 0
     answer_threshold: float | None = None
+    closest_threshold: float | None = None
+    model_dir: Path | None = None
+    model_locales: Annotated[tuple[str, ...], NoDecode] = ("en",)
 
     @classmethod
     def settings_customise_sources(
@@ -78,7 +81,12 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return (init_settings, env_settings, TomlConfigSettingsSource(settings_cls))
 
-    @field_validator("reminder_days", mode="before")
+    @field_validator("model_dir", mode="before")
+    @classmethod
+    def _unset(cls, value: Any) -> Any:
+        return None if value == "" else value
+
+    @field_validator("reminder_days", "model_locales", mode="before")
     @classmethod
     def _listed(cls, value: Any) -> Any:
         """In the environment a list is written with commas: `7,1`."""

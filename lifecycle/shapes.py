@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from sqlmodel import Session
 
 from lifecycle import clocks, requests
+from lifecycle.answers.answering import Answer, Quote
 from lifecycle.clauses import grounds
 from lifecycle.documents import store
 from lifecycle.documents.compare import Change
@@ -234,3 +235,29 @@ def request(session: Session, found: Request, *, zone: ZoneInfo, now: datetime) 
 
 def reply(found: Reply) -> Shape:
     return {"nth": found.nth, "text": found.text, "at": found.at, "channel": found.channel}
+
+
+def answer(found: Answer) -> Shape:
+    """`quotes` hold an answer and nothing else; what only comes close stands apart, in `closest`."""
+    return {
+        "answered": found.answered,
+        "outcome": found.outcome.value,
+        "lead_in": found.lead_in,
+        "quotes": [_quote(quote) for quote in found.quotes],
+        "closest": [_quote(quote) for quote in found.closest],
+        "notes": list(found.notes),
+        "reason": found.reason,
+        "route": found.route,
+    }
+
+
+def _quote(quote: Quote) -> Shape:
+    return {
+        "text": quote.text,
+        "document": quote.slug,
+        "version": quote.version,
+        "section": {"number": quote.number, "title": quote.title, "anchor": quote.anchor},
+        "url": quote.url,
+        "score": quote.score,
+        "why": list(quote.why),
+    }

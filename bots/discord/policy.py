@@ -1,5 +1,6 @@
 """`/policy ask` and `/policy status`: what the policies say in their own words, and which bind the asker."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -11,7 +12,8 @@ from sqlmodel import Session
 from bots.discord.exchange import buttons, custom_id
 from bots.discord.text import LIMIT, fit, plain, quoted, shortened, when
 from lifecycle import choices, engagements, users
-from lifecycle.answers.answering import MAX_QUESTION, Answer, Quote, answer
+from lifecycle.answers.answering import MAX_QUESTION, Answer, Quote
+from lifecycle.answers.asking import ask
 from lifecycle.documents import store
 from lifecycle.models import Document
 from lifecycle.settings import Settings
@@ -36,9 +38,10 @@ HOW = {
 }
 
 
-def ask_a_person() -> ui.View:
-    """A button that opens the form for staff."""
-    route = custom_id("contact", RequestKind.QUESTION.value)
+def ask_a_person(route: str = "") -> ui.View:
+    """A button that opens the form for staff, for a request of the kind that the question asks for."""
+    kind = RequestKind(route) if route in set(RequestKind) else RequestKind.QUESTION
+    route = custom_id("contact", kind.value)
     return buttons(ui.Button[ui.View](label="Ask a person", custom_id=route))
 
 
@@ -56,9 +59,17 @@ class Policy(app_commands.Group, name="policy", description="The policies, in th
     ) -> None:
         await interaction.response.defer(thinking=True)
         bot, asked = interaction.client, [document] if document else []
-        who, locale = str(interaction.user.id), interaction.locale.value
-        found = await bot.database.aread(_answer, question, asked, who, locale, bot.settings, bot.clock())
-        view = discord.utils.MISSING if found.answered else ask_a_person()
+        found = await asyncio.to_thread(
+            ask,
+            bot.database,
+            question,
+            settings=bot.settings,
+            documents=asked,
+            locale=interaction.locale.value,
+            discord_id=str(interaction.user.id),
+            now=bot.clock(),
+        )
+        view = discord.utils.MISSING if found.answered else ask_a_person(found.route)
         await interaction.followup.send(answer_text(found), view=view, suppress_embeds=True)
 
     @ask.autocomplete("document")
@@ -78,19 +89,6 @@ class Policy(app_commands.Group, name="policy", description="The policies, in th
         await interaction.followup.send(content, files=files, ephemeral=True, suppress_embeds=True)
 
 
-def _answer(
-    session: Session,
-    question: str,
-    slugs: Sequence[str],
-    discord_id: str,
-    locale: str,
-    settings: Settings,
-    now: datetime,
-) -> Answer:
-    user = users.by_discord(session, discord_id)
-    return answer(session, question, settings=settings, documents=slugs, locale=locale, user=user, now=now)
-
-
 def _in_force(session: Session, now: datetime) -> list[Document]:
     return [document for document in store.documents(session) if store.in_force(session, document, at=now)]
 
@@ -100,16 +98,22 @@ def _in_force(session: Session, now: datetime) -> list[Document]:
 
 def answer_text(found: Answer) -> str:
     """The quotes by section, each with its source, in one message; a quote that is cut says so."""
-    if not found.answered:
-        return found.reason
-    for kept in range(len(found.quotes), 0, -1):
-        left_out = ["", LEFT_OUT] if kept < len(found.quotes) else []
-        text = "\n".join([_by_section(found.quotes[:kept]), *left_out])
-        if len(text) <= LIMIT:
+    quotes = found.quotes or found.closest
+    before = [line for line in (plain(found.lead_in), plain(found.reason), _standing_hint(found)) if line]
+    after = [f"-# {plain(note)}" for note in found.notes]
+    for kept in range(len(quotes), -1, -1):
+        shown = [_by_section(quotes[:kept])] if kept else []
+        left_out = ["", LEFT_OUT] if kept < len(quotes) else []
+        text = "\n".join([*before, *shown, *left_out, *after])
+        if len(text) <= LIMIT and (kept or not quotes):
             return text
-    best = found.quotes[0]
+    best = quotes[0]
     source = CUT + "\n" + _source(best)
     return shortened(quoted(best.text), LIMIT - len(source)) + source
+
+
+def _standing_hint(found: Answer) -> str:
+    return "`/policy status` shows what binds you and whether your access ends." if found.route == "standing" else ""
 
 
 def _by_section(quotes: Sequence[Quote]) -> str:

@@ -1,27 +1,52 @@
 """A question's answer in the policy's own words, or that the policy doesn't say."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import lru_cache
+from enum import StrEnum
 
 from sqlmodel import Session
 
-from lifecycle import engagements, links
-from lifecycle.answers import passages, ranking
-from lifecycle.documents import sections, store
+from lifecycle import links
+from lifecycle.answers import wording
+from lifecycle.answers.language import Language
+from lifecycle.answers.ranking import Hit
+from lifecycle.answers.sources import Source, sources
 from lifecycle.errors import InvalidInput
-from lifecycle.models import Body, Document, User, Version
+from lifecycle.models import User
 from lifecycle.settings import Settings
 
 MAX_QUESTION = 500
 MAX_QUOTES = 3
+CANDIDATES = 8
 CLOSE = 0.85  # a further quote must come this near to the best one
 
 
 @dataclass(frozen=True, slots=True)
+class Thresholds:
+    """From which score on a passage answers, and from which it is close enough to be shown."""
+
+    answered: float
+    closest: float
+
+
+# Chosen on labelled questions, a wrong answer as bad as three right ones are good: see docs/answers.md.
+BY_WORDS = Thresholds(0.46, 0.3)
+BY_MEANING = Thresholds(0.62, 0.5)
+
+
+class Outcome(StrEnum):
+    ANSWERED = "answered"
+    CLOSEST = "closest"  # sections are shown, said not to be a sure answer
+    SILENT = "silent"
+    ASIDE = "aside"  # asks for an act or about one's own case, which no policy holds
+
+
+@dataclass(frozen=True, slots=True)
 class Quote:
-    """Words of a version, verbatim, and where they stand."""
+    """Words of a version, verbatim, and where they stand; `why` are the words and topics of the question in them."""
 
     text: str
     document: str
@@ -32,26 +57,49 @@ class Quote:
     anchor: str
     url: str
     score: float
+    why: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the policies say, or why nothing is quoted. `bound` tells that the asker's own versions were read."""
+    """What the policies say, or why nothing is quoted.
 
-    quotes: list[Quote]
+    `closest` is shown when nothing is sure; `notes` tell of versions that come or bind others; `route` names where a
+    question goes that is not about the policy: `standing` or a kind of request. `lead_in` is a sentence of staff or
+    of a language model, never of the policy. `candidates` are what was looked at, for those who choose among them.
+    """
+
+    quotes: Sequence[Quote]
     reason: str = ""
+    closest: Sequence[Quote] = ()
+    notes: Sequence[str] = ()
+    route: str = ""
+    lead_in: str = ""
+    candidates: Sequence[Quote] = field(default=(), repr=False)
 
     @property
     def answered(self) -> bool:
         return bool(self.quotes)
 
+    @property
+    def outcome(self) -> Outcome:
+        if self.quotes:
+            return Outcome.ANSWERED
+        return Outcome.ASIDE if self.route else Outcome.CLOSEST if self.closest else Outcome.SILENT
+
 
 @dataclass(frozen=True, slots=True)
-class _Read:
-    """A body made ready for questions."""
+class Found:
+    """A passage of a source, how well it fits the question, and whether it answers or is close."""
 
-    sections: Sequence[sections.Section]
-    index: ranking.Index
+    hit: Hit
+    source: Source
+    answers: bool
+    close: bool
+
+    @property
+    def section(self) -> tuple[str, int]:
+        return self.source.document.slug, self.hit.passage.section
 
 
 def answer(
@@ -69,56 +117,119 @@ def answer(
     Every quote is a verbatim substring of the named section (rule 10). Raises InvalidInput for an empty or
     endless question and NotFound for an unknown document.
     """
+    question = checked(question)
+    locale = locale or (user.locale if user else "")
+    read = sources(session, settings=settings, documents=documents, locale=locale, user=user, now=now)
+    said = wording.of(locale or (read[0].locale if read else ""))
+    if not read:
+        return Answer([], said.nothing_in_force)
+    if route := aside(question, read):
+        return Answer([], said.aside[route], route=wording.ROUTES[route])
+    ranked = rank(question, read, settings=settings)
+    close = [found for found in ranked if found.close]
+    candidates = _quotes(close[:CANDIDATES], settings)
+    best = _best([found for found in ranked if found.answers])
+    if quotes := _quotes(best, settings):
+        return Answer(quotes, notes=_notes(quotes, read, said), candidates=candidates)
+    shown = _quotes(_best_of_sections(close), settings)
+    return Answer([], said.closest if shown else said.silent, closest=shown, candidates=candidates)
+
+
+def checked(question: str) -> str:
+    """The question on one line; raises InvalidInput for an empty or endless one."""
     question = " ".join(question.split())
     if not question or len(question) > MAX_QUESTION:
         raise InvalidInput(f"A question has 1 to {MAX_QUESTION} characters; this one has {len(question)}.")
-    asked = [store.document(session, slug) for slug in documents] or store.documents(session)
-    locale = locale or (user.locale if user else "")
-    texts = [found for document in asked if (found := _text(session, document, user, locale, now))]
-    if not texts:
-        return Answer([], "No policy is in force yet.")
-    hits = [
-        (hit, text)
-        for text in texts
-        for hit in _read(text[2].sha256, text[2].text, text[2].locale).index.search(question)
-    ]
-    threshold = settings.answer_threshold if settings.answer_threshold is not None else ranking.THRESHOLD
-    best = sorted((pair for pair in hits if pair[0].score >= threshold), key=lambda pair: -pair[0].score)
-    close = [pair for pair in best if pair[0].score >= CLOSE * best[0][0].score][:MAX_QUOTES]
-    quotes = [quote for hit, text in close if (quote := _quote(hit, *text, settings=settings))]
-    return Answer(quotes, "" if quotes else "The policy doesn't say.")
+    return question
 
 
-Text = tuple[Document, Version, Body]
+def rank(question: str, read: Sequence[Source], *, settings: Settings, k: int = CANDIDATES) -> list[Found]:
+    """The `k` best passages of each source, those that answer first, then by score."""
+    found = []
+    for source in read:
+        usual = BY_MEANING if source.reading.by_meaning else BY_WORDS
+        answered = usual.answered if settings.answer_threshold is None else settings.answer_threshold
+        closest = usual.closest if settings.closest_threshold is None else settings.closest_threshold
+        found += [
+            Found(hit, source, hit.score >= answered, hit.score >= min(closest, answered))
+            for hit in source.reading.index.search(question, k=k)
+        ]
+    return sorted(found, key=lambda found: -found.hit.score)
 
 
-def _text(session: Session, document: Document, user: User | None, locale: str, now: datetime) -> Text | None:
-    bound = engagements.bound(session, user, document, at=now) if user else None
-    version = bound.version if bound else store.in_force(session, document, at=now)
-    return (document, version, store.body(session, version, locale)) if version else None
+def aside(question: str, read: Sequence[Source]) -> str:
+    """What the question asks for beside the policy's words, in any language of the texts; empty when nothing."""
+    languages = dict.fromkeys(source.locale.split("-")[0] for source in read)
+    return next((name for locale in languages if (name := Language.of(locale).aside(question))), "")
 
 
-@lru_cache(maxsize=256)
-def _read(sha256: str, text: str, locale: str) -> _Read:
-    """Made once per body; the hash is the key, the text comes along to be read."""
-    pieces = sections.split(text)
-    return _Read(pieces, ranking.Index(passages.passages(text, pieces), locale=locale))
+def _best(answering: Sequence[Found]) -> list[Found]:
+    """The best passage and those that come near it, each with the sentence that leads in to it, three at most."""
+    chosen: list[Found] = []
+    for found in answering:
+        if found.hit.score < CLOSE * answering[0].hit.score:
+            break
+        fitting = [led for led in (*_led_in(found), found) if not any(_same(led, known) for known in chosen)]
+        if len(chosen) + len(fitting) > MAX_QUOTES:
+            break
+        chosen += fitting
+    order = {section: n for n, section in reversed(list(enumerate(found.section for found in chosen)))}
+    return sorted(chosen, key=lambda found: (order[found.section], found.hit.passage.start))
 
 
-def _quote(hit: ranking.Hit, document: Document, version: Version, body: Body, *, settings: Settings) -> Quote | None:
+def _led_in(found: Found) -> Iterable[Found]:
+    passage, passages = found.hit.passage, found.source.reading.index.passages
+    if passage.lead_in is not None:
+        yield replace(found, hit=replace(found.hit, passage=passages[passage.lead_in]))
+
+
+def _same(one: Found, other: Found) -> bool:
+    return one.section == other.section and one.hit.passage.start == other.hit.passage.start
+
+
+def _best_of_sections(close: Sequence[Found]) -> list[Found]:
+    """The best passage of each of the three nearest sections."""
+    best: dict[tuple[str, int], Found] = {}
+    for found in close:
+        best.setdefault(found.section, found)
+    return list(best.values())[:MAX_QUOTES]
+
+
+def _notes(quotes: Sequence[Quote], read: Sequence[Source], said: wording.Wording) -> list[str]:
+    """Of each document quoted: whether another version binds others, and whether one is coming."""
+    quoted = {quote.slug for quote in quotes}
+    notes = []
+    for source in read:
+        if source.document.slug in quoted:
+            names = {"document": source.title, "version": source.version.number}
+            if source.in_force and source.in_force.id != source.version.id:
+                notes.append(said.binds_you.format(**names, other=source.in_force.number))
+            if source.upcoming and source.upcoming.effective_at:
+                day = f"{source.upcoming.effective_at:%Y-%m-%d}"
+                notes.append(said.coming.format(**names, other=source.upcoming.number, day=day))
+    return notes
+
+
+def _quotes(found: Iterable[Found], settings: Settings) -> list[Quote]:
+    return [quote for each in found if (quote := _quote(each, settings))]
+
+
+def _quote(found: Found, settings: Settings) -> Quote | None:
     """The quote, or None when its words are not in the section it names: then it is not said at all."""
-    section = _read(body.sha256, body.text, body.locale).sections[hit.passage.section]
-    if hit.passage.text not in body.text[section.start : section.end]:
+    source, passage = found.source, found.hit.passage
+    section = source.reading.sections[passage.section]
+    if passage.text not in source.reading.text[section.start : section.end]:
         return None
-    url = links.version_url(settings, document.slug, version.number, locale=body.locale, anchor=section.anchor)
+    slug, number = source.document.slug, source.version.number
     return Quote(
-        hit.passage.text,
-        body.title,
-        document.slug,
-        version.number,
+        passage.text,
+        source.title,
+        slug,
+        number,
         section.number,
         section.title,
         section.anchor,
-        url,
-        round(hit.score, 3),
+        links.version_url(settings, slug, number, locale=source.locale, anchor=section.anchor),
+        round(found.hit.score, 3),
+        found.hit.because,
     )

@@ -16,8 +16,8 @@ CORPUS = Path(__file__).parents[2].parent / "shared" / "corpus"
 needs_corpus = pytest.mark.skipif(not CORPUS.is_dir(), reason="../shared/corpus is not here")
 
 
-def texts(body: str) -> list[str]:
-    return [passage.text for passage in passages(body, split(body))]
+def texts(body: str, locale: str = "en") -> list[str]:
+    return [passage.text for passage in passages(body, split(body), locale=locale)]
 
 
 # --- what is a passage
@@ -29,7 +29,7 @@ def test_sentences_items_and_rows_are_passages_and_headings_are_their_context():
         "* To keep your account\n* To bill you\n\n"
         "| Data | Kept for |\n|---|---|\n| Server logs | thirty days |\n"
     )
-    found = passages(body, split(body))
+    found = passages(body, split(body), locale="en")
     assert [passage.text for passage in found] == [
         "We use what you send.",
         "We never sell it.",
@@ -81,7 +81,7 @@ def test_sentences_that_only_begin_like_furniture_are_kept(sentence):
 
 def test_a_dated_heading_is_no_context():
     body = "# Privacy\n\n## Last updated: 2024-05-01\n\n### Cookies\n\nWe use no cookies.\n"
-    assert [passage.heading for passage in passages(body, split(body))] == ["Privacy › Cookies"]
+    assert [passage.heading for passage in passages(body, split(body), locale="en")] == ["Privacy › Cookies"]
 
 
 def test_raw_html_is_cut_at_its_block_tags():
@@ -221,7 +221,7 @@ markup = st.sampled_from(
 @given(st.lists(markup | st.text(max_size=4)).map("".join))
 def test_every_passage_is_verbatim_and_inside_its_section(body):
     sections = split(body)
-    found = passages(body, sections)
+    found = passages(body, sections, locale="en")
     for passage in found:
         section = sections[passage.section]
         assert passage.text == body[passage.start : passage.end] != ""
@@ -235,7 +235,7 @@ def test_passages_of_real_policies_are_verbatim_and_inside_their_sections():
     for path in sorted(CORPUS.rglob("*.md")):
         body = path.read_bytes().decode("utf-8")
         sections = split(body)
-        for passage in passages(body, sections):
+        for passage in passages(body, sections, locale="en"):
             section = sections[passage.section]
             assert passage.text == body[passage.start : passage.end], path
             assert section.start <= passage.start < passage.end <= section.end, path

@@ -10,10 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lifecycle.answers import ranking
+from lifecycle.answers import language
+from lifecycle.answers.answering import BY_WORDS
 from lifecycle.answers.passages import Passage, passages
-from lifecycle.answers.ranking import THRESHOLD, Index
+from lifecycle.answers.ranking import Index
 from lifecycle.documents.sections import split
+
+LEXICON = Path(language.__file__).with_name("lexicon")
 
 ENGLISH = """# Terms and privacy of Lumen
 
@@ -58,13 +61,13 @@ Wir können Ihren Zugang mit Frist sperren oder kündigen.
 
 
 def index(body: str, locale: str = "en") -> Index:
-    return Index(passages(body, split(body)), locale=locale)
+    return Index(passages(body, split(body), locale=locale), locale=locale)
 
 
 def section(body: str, question: str, locale: str = "en") -> str:
     hits = index(body, locale).search(question)
     assert hits, question
-    assert hits[0].score >= THRESHOLD, (question, hits[0])
+    assert hits[0].score >= BY_WORDS.closest, (question, hits[0])
     return hits[0].passage.heading.rpartition(" › ")[2]
 
 
@@ -119,7 +122,7 @@ def test_german_is_read_as_german(question, heading):
     ],
 )
 def test_where_the_text_is_silent_nothing_reaches_the_threshold(question):
-    assert all(hit.score < THRESHOLD for hit in index(ENGLISH).search(question))
+    assert all(hit.score < BY_WORDS.closest for hit in index(ENGLISH).search(question))
 
 
 def test_hits_come_best_first_and_no_more_than_asked_for():
@@ -164,7 +167,7 @@ def test_an_index_of_nothing_finds_nothing():
 def test_a_language_without_a_lexicon_is_searched_by_its_stems_or_plain_words(locale, body, question):
     hits = index(body, locale).search(question)
     assert hits[0].passage.start == 0
-    assert hits[0].score >= THRESHOLD
+    assert hits[0].score >= BY_WORDS.closest
 
 
 @given(st.text(max_size=80) | st.lists(st.sampled_from(ENGLISH.split())).map(" ".join))
@@ -187,12 +190,10 @@ def test_one_index_answers_many_threads_alike():
 
 
 def test_every_topic_has_words_for_both_sides_in_every_language():
-    with Path(ranking.__file__).with_name("lexicon.toml").open("rb") as file:
-        lexicon = tomllib.load(file)
-    assert {code: set(words) for code, words in lexicon.items()} == {
-        code: {"silent", "common", "spoken", "topics"} for code in ("en", "de")
-    }
-    assert lexicon["en"]["topics"].keys() == lexicon["de"]["topics"].keys()
+    lexicon = {path.stem: tomllib.loads(path.read_text("utf-8")) for path in LEXICON.glob("*.toml")}
+    assert lexicon.keys() == {"en", "de"}
+    for kind in ("topics", "shapes", "aside"):
+        assert lexicon["en"][kind].keys() == lexicon["de"][kind].keys()
     topics = [topic for words in lexicon.values() for topic in words["topics"].values()]
     assert all(topic["said"].split() and topic["asked"].split() for topic in topics)
 

@@ -43,7 +43,7 @@ def test_the_settings_file_shows_every_setting_with_its_default():
     )
     assert set(shown) == set(Settings.model_fields)
     shipped = load_settings(**shown)
-    unset = {"answer_threshold"}
+    unset = {"answer_threshold", "closest_threshold"}
     assert {n: getattr(shipped, n) for n in shown if n not in unset} == {
         n: getattr(Settings(), n) for n in shown if n not in unset
     }

@@ -1,0 +1,39 @@
+"""The one way in for every face: a question, put to the texts that bind the asker, answered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlmodel import Session
+
+from lifecycle import users
+from lifecycle.answers import answering
+from lifecycle.answers.answering import Answer
+from lifecycle.db import Database
+from lifecycle.settings import Settings
+
+
+def ask(
+    database: Database,
+    question: str,
+    *,
+    settings: Settings,
+    documents: Sequence[str] = (),
+    locale: str = "",
+    user: str = "",
+    discord_id: str = "",
+    now: datetime,
+) -> Answer:
+    """What the policies say to this asker, known by the host's id or by Discord's, or to anyone.
+
+    Raises InvalidInput for an empty or endless question, NotFound for an unknown document or `user`.
+    """
+
+    def work(session: Session) -> Answer:
+        asker = users.user(session, user) if user else users.by_discord(session, discord_id) if discord_id else None
+        return answering.answer(
+            session, question, settings=settings, documents=documents, locale=locale, user=asker, now=now
+        )
+
+    return database.read(work)
