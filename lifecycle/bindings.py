@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from lifecycle.documents import store
 from lifecycle.models import Engagement, Grace, Version
-from lifecycle.states import ANSWERS, BINDING_KINDS, EngagementKind, Mode, add_calendar
+from lifecycle.states import ANSWERS, BINDING_KINDS, EngagementKind, Mode, answer_deadline
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +28,9 @@ def deadline(version: Version, told_at: datetime, zone: ZoneInfo, graces: Iterab
     A grace puts it off. A window to object that had closed when the grace was given stays closed.
     """
     assert version.effective_at is not None
-    if version.mode is Mode.SILENCE:  # the window ends no earlier than the version comes in force
-        due = max(version.effective_at, add_calendar(told_at, zone, days=version.deadline_days))
+    due = answer_deadline(mode_of(version), version.effective_at, told_at, version.deadline_days, zone)
+    if version.mode is Mode.SILENCE:
         graces = [grace for grace in graces if grace.decided_at < due]
-    else:
-        due = add_calendar(max(version.effective_at, told_at), zone, days=version.deadline_days)
     return max([due, *(grace.until for grace in graces if grace.until is not None)])
 
 

@@ -327,6 +327,28 @@ def insert_selected(session: Session, model: type[Any], columns: Sequence[str], 
     return _insert_new(session, _insert(session)(model.__table__).from_select(list(columns), rows))
 
 
+def take_turn(session: Session, what: str) -> bool:
+    """Whether this transaction alone does `what` until it ends. On SQLite one writes at a time anyway."""
+    if session.get_bind().dialect.name == "sqlite":
+        return True
+    return bool(session.execute(text("SELECT pg_try_advisory_xact_lock(hashtext(:what))"), {"what": what}).scalar_one())
+
+
+def writers(session: Session, model: type[Any]) -> set[str]:
+    """The other transactions that may have added rows to this table which cannot be seen yet; none on SQLite.
+
+    Who inserts holds a lock on the table from before the row's key is drawn until after the row can be seen.
+    """
+    if session.get_bind().dialect.name == "sqlite":
+        return set()
+    held = text(
+        "SELECT virtualtransaction FROM pg_locks WHERE relation = CAST(:name AS regclass) AND mode = 'RowExclusiveLock'"
+        " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+        " AND pid IS DISTINCT FROM pg_backend_pid()"
+    )
+    return set(session.execute(held, {"name": model.__tablename__}).scalars())
+
+
 def _insert(session: Session) -> Any:
     if session.get_bind().dialect.name == "sqlite":
         from sqlalchemy.dialects.sqlite import insert

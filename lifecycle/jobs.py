@@ -12,7 +12,7 @@ from lifecycle.db import Database
 from lifecycle.documents import store
 from lifecycle.errors import AssentError, Conflict
 from lifecycle.models import Engagement, Notice, Termination, User, Version
-from lifecycle.notices import campaigns, outbox
+from lifecycle.notices import campaigns, outbox, rollouts
 from lifecycle.settings import Settings
 from lifecycle.states import Initiator, Mode, Purpose, add_calendar
 
@@ -149,6 +149,11 @@ def forget_requests(database: Database, settings: Settings, now: datetime) -> in
     return database.run(requests.forget, zone=settings.zone, now=now)
 
 
+def hold_paused(database: Database, settings: Settings, now: datetime) -> int:
+    """Hold what the relay put off when its roll-out had been paused meanwhile; how many notices."""
+    return database.run(rollouts.hold_paused)
+
+
 def forget_keys(database: Database, settings: Settings, now: datetime) -> int:
     """Forget the keys and answers of requests of more than a day ago: they hold personal data; how many."""
     return database.run(idempotency.forget, now=now)
@@ -166,6 +171,7 @@ TO_THE_INSTANT: tuple[Job, ...] = (plan_campaigns, bring_into_effect)
 IN_SWEEPS: tuple[Job, ...] = (
     deem_silence,
     remind,
+    hold_paused,
     end_for_inactivity,
     remind_staff,
     forget_requests,

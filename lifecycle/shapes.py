@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -29,6 +30,7 @@ from lifecycle.models import (
     User,
 )
 from lifecycle.models import Version as VersionRow
+from lifecycle.notices.rollouts import Rollout
 
 Shape = dict[str, Any]
 
@@ -186,6 +188,10 @@ def notice(session: Session, found: Notice) -> Shape:
     named = {"document": session.get_one(Document, about.document_id).slug, "version": about.number} if about else {}
     shape = {name: getattr(found, name) for name in names}
     return shape | {"user": who.external_id if who else None, "document": None, "version": None} | named
+
+
+def rollout(document: Document, version: VersionRow, seen: Rollout) -> Shape:
+    return {"document": document.slug, "version": version.number} | asdict(seen) | {"told": seen.told}
 
 
 def attempt(found: Attempt) -> Shape:

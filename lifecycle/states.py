@@ -119,6 +119,17 @@ class NoticeStatus(StrEnum):
     SKIPPED = "skipped"
 
 
+class RolloutState(StrEnum):
+    """How far the telling of everyone has come; derived, but for the two that staff decide."""
+
+    SCHEDULED = "scheduled"
+    RUNNING = "running"
+    PAUSED = "paused"
+    CANCELLED = "cancelled"
+    OPEN = "open"
+    FINISHED = "finished"
+
+
 class AttemptOutcome(StrEnum):
     STARTED = "started"
     SENT = "sent"
@@ -229,6 +240,13 @@ def add_business_days(instant: datetime, zone: ZoneInfo, days: int) -> datetime:
         passed += 1
         days -= (wall.date() + timedelta(days=passed)).weekday() < 5
     return add_calendar(instant, zone, days=passed)
+
+
+def answer_deadline(mode: Mode, effective_at: datetime, told_at: datetime, days: int, zone: ZoneInfo) -> datetime:
+    """Until when who was told at `told_at` may answer: the later of the version's deadline and the one from then."""
+    if mode is Mode.SILENCE:  # the window ends no earlier than the version comes in force
+        return max(effective_at, add_calendar(told_at, zone, days=days))
+    return add_calendar(max(effective_at, told_at), zone, days=days)
 
 
 def next_try(now: datetime, attempts: int, jitter: float) -> datetime:

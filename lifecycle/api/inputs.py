@@ -42,6 +42,19 @@ class NewPublication(Input):
     allow_loss: bool = False
 
 
+class RehearsedMail(NewPublication):
+    user: str
+
+
+class TestMail(NewPublication):
+    address: str
+    user: str | None = None
+
+
+class NewRollout(Input):
+    at: Instant | None = None
+
+
 class Reason(Input):
     reason: str
 

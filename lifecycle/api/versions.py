@@ -51,7 +51,7 @@ def rehearse(desk: Here, slug: str, number: int, new: inputs.NewPublication) -> 
         version = store.version(session, store.document(session, slug), number)
         settings = desk.settings
         planned = publishing.rehearse(
-            session, version, _publication(new), per_hour=settings.relay_per_hour, zone=settings.zone, now=desk.now
+            session, version, publication(new), per_hour=settings.relay_per_hour, zone=settings.zone, now=desk.now
         )
         return asdict(planned)
 
@@ -64,7 +64,8 @@ def publish(desk: Here, slug: str, number: int, new: inputs.NewPublication) -> S
         document = store.document(session, slug)
         version = store.version(session, document, number)
         zone = desk.settings.zone
-        publishing.publish(session, version, _publication(new), zone=zone, actor="host", now=desk.now)
+        per_hour = desk.settings.relay_per_hour
+        publishing.publish(session, version, publication(new), zone=zone, per_hour=per_hour, actor="host", now=desk.now)
         return shapes.version(session, document, version, now=desk.now)
 
     return desk.run(work)
@@ -81,5 +82,6 @@ def withdraw(desk: Here, slug: str, number: int, why: inputs.Reason) -> Shape:
     return desk.run(work)
 
 
-def _publication(new: inputs.NewPublication) -> Publication:
-    return Publication(**new.model_dump(exclude={"changelog"}), changelog=tuple(new.changelog))
+def publication(new: inputs.NewPublication) -> Publication:
+    fields = new.model_dump(include=set(inputs.NewPublication.model_fields))
+    return Publication(**fields | {"changelog": tuple(new.changelog)})

@@ -27,6 +27,7 @@ COMMANDS = {
     "import": ("ops", "Import a Markdown file or a folder of them."),
     "document": ("document", "Documents: list, show, compare, history."),
     "version": ("version", "Versions: draft, rehearse, publish, withdraw."),
+    "rollout": ("rollout", "Roll-outs: list, show, watch, start, pause, resume, cancel."),
     "user": ("user", "Users: import, show, standing, bound, activity."),
     "accept": ("engagement", "Record that a user accepted a version."),
     "decline": ("engagement", "Record that a user declined a version."),

@@ -51,8 +51,8 @@ def plain(value: Any) -> Any:
             return value
 
 
-def print_json(value: Any) -> None:
-    typer.echo(json.dumps(plain(value), ensure_ascii=False, indent=2))
+def print_json(value: Any, *, indent: int | None = 2) -> None:
+    typer.echo(json.dumps(plain(value), ensure_ascii=False, indent=indent))
 
 
 def print_line(text: str = "") -> None:

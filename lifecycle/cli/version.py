@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -11,12 +11,12 @@ import typer
 from sqlmodel import Session, select
 
 from lifecycle import shapes
+from lifecycle.cli import rehearsing
 from lifecycle.cli.desk import INSTANT_HELP, Desk, open_desk, read_file
 from lifecycle.cli.output import (
     JsonFlag,
     YesFlag,
     confirm,
-    print_facts,
     print_json,
     print_line,
     print_note,
@@ -132,9 +132,15 @@ def rehearse(
     regime: RegimeName = "contract",
     override_reason: OverrideReason = "",
     allow_loss: AllowLoss = False,
+    show: Annotated[str | None, typer.Option("--show", help="Print the notice that this user would get.")] = None,
+    test_to: Annotated[str | None, typer.Option("--test-to", help="Send a marked test mail to this address.")] = None,
+    unreachable: Annotated[bool, typer.Option("--unreachable", help="List everyone who would not be told.")] = False,
     as_json: JsonFlag = False,
 ) -> None:
-    """Say what publishing would do: whom it tells, whom it cannot reach, until when the mail takes."""
+    """Say what publishing would do: whom it tells, whom it cannot reach, until when the mail takes.
+
+    Nothing is published. With --show and --test-to, the test mail is in that user's language and zone.
+    """
     with open_desk() as desk:
         publication = Publication(
             mode,
@@ -148,26 +154,14 @@ def rehearse(
             override_reason,
             allow_loss,
         )
-        found = desk.database.read(_rehearse, slug, number, publication, desk)
-    if as_json:
-        return print_json(asdict(found))
-    told = f"{found.by_email} by e-mail, {found.by_discord} over Discord"
-    facts = {
-        "In force from": found.effective_at,
-        "Told": told,
-        "Unreachable": found.unreachable,
-        "Last mail leaves": found.last_mail_at,
-    }
-    print_facts(facts, zone=desk.zone)
-    for warning in found.warnings:
-        print_line(f"Warning: {warning}")
-    return print_note("Nothing was changed.")
-
-
-def _rehearse(session: Session, slug: str, number: int, publication: Publication, desk: Desk) -> publishing.Rehearsal:
-    version = store.version(session, store.document(session, slug), number)
-    per_hour = desk.settings.relay_per_hour
-    return publishing.rehearse(session, version, publication, per_hour=per_hour, zone=desk.zone, now=desk.now)
+        wanted = rehearsing.Rehearsed(desk, slug, number, publication)
+        if test_to is not None:
+            return rehearsing.send_test(wanted, test_to, like=show, as_json=as_json)
+        if show is not None:
+            return rehearsing.show_mail(wanted, show, as_json=as_json)
+        if unreachable:
+            return rehearsing.list_unreachable(desk, as_json=as_json)
+        return rehearsing.rehearse(wanted, as_json=as_json)
 
 
 @app.command()
@@ -205,14 +199,15 @@ def publish(
         return print_json(found)
     print_line(f"Published version {number} of {slug}; in force from {spoken(found['effective_at'], desk.zone)}.")
     if publication.notify and mode is not Mode.EDITORIAL:
-        print_note("Users are told while `assent serve` runs. Watch it with `assent notice list`.")
+        print_note(f"Users are told while `assent serve` runs. Watch it: assent rollout show {slug} {number} --watch")
     return None
 
 
 def _publish(session: Session, slug: str, number: int, publication: Publication, desk: Desk) -> shapes.Shape:
     document = store.document(session, slug)
     version = store.version(session, document, number)
-    publishing.publish(session, version, publication, zone=desk.zone, now=desk.now)
+    per_hour = desk.settings.relay_per_hour
+    publishing.publish(session, version, publication, zone=desk.zone, per_hour=per_hour, now=desk.now)
     return shapes.version(session, document, version, now=desk.now)
 
 

@@ -1,20 +1,22 @@
 """Making a version known: rehearse it, publish it once, withdraw it."""
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import update
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, col, select
 
 from lifecycle import history, regimes
-from lifecycle.documents import review, store
+from lifecycle.documents import planning, review, store
+from lifecycle.documents.planning import Day, MailPlan, Unreached
 from lifecycle.errors import Conflict, InvalidInput, RuleRefused
-from lifecycle.models import Document, Notice, User, Version
-from lifecycle.notices import campaigns, outbox
-from lifecycle.states import Mode, add_calendar
+from lifecycle.models import Campaign, Document, Notice, Version
+from lifecycle.notices import campaigns, outbox, rollouts
+from lifecycle.states import Channel, Mode, add_calendar
 
 MAX_DAYS = 3650
+MANY_MAILS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,30 +39,56 @@ class Publication:
     override_reason: str = ""
     allow_loss: bool = False
 
+    @property
+    def announced(self) -> bool:
+        """Whether users are told; an editorial change changes nothing for them."""
+        return self.notify and self.mode is not Mode.EDITORIAL
+
 
 @dataclass(frozen=True, slots=True)
 class Rehearsal:
-    """What publishing would do: whom it tells, whom it cannot reach, and until when the mail takes."""
+    """What publishing would do: whom it tells, whom it cannot reach, and until when the mail takes.
+
+    `reasons` counts the unreachable, `unreached` names the first hundred of them. `plan` says how many mails leave on
+    which day; `refusal` says why publishing would be refused for what the mail takes, and which values would do.
+    """
 
     published_at: datetime
     effective_at: datetime
     by_email: int
     by_discord: int
     unreachable: int
+    reasons: dict[str, int]
+    unreached: list[Unreached]
+    per_hour: int
+    first_mail_at: datetime
     last_mail_at: datetime
+    plan: list[Day]
+    refusal: str
     warnings: list[str]
 
 
 def publish(
-    session: Session, version: Version, publication: Publication, *, zone: ZoneInfo, actor: str = "staff", now: datetime
+    session: Session,
+    version: Version,
+    publication: Publication,
+    *,
+    zone: ZoneInfo,
+    per_hour: int = 0,
+    actor: str = "staff",
+    now: datetime,
 ) -> Version:
     """Publish a version once, and begin telling users about it (not for editorial changes).
 
     Raises Conflict when it is published already, InvalidInput for an instant in the past or a bad period,
-    RuleRefused when the effective date leaves less than the notice period, the regime asks for more, or a text lost
-    most of its words without `allow_loss`.
+    RuleRefused when the effective date leaves less than the notice period, the regime asks for more, a text lost most
+    of its words without `allow_loss`, or a relay that takes `per_hour` mails (0: as many as come) has told the last
+    user only after the deadline.
     """
     effective_at = _check(session, version, publication, zone=zone, now=now)
+    plan = _plan(session, publication, per_hour=per_hour, now=now)
+    if refusal := _too_late(plan, publication, effective_at, zone=zone, now=now):
+        raise RuleRefused(refusal)
     decided = {
         "mode": publication.mode,
         "published_at": now,
@@ -87,7 +115,7 @@ def publish(
         notify=publication.notify,
         regime=publication.regime,
     )
-    if publication.notify and publication.mode is not Mode.EDITORIAL:
+    if publication.announced:
         campaigns.start(session, version, at=publication.notify_at or now)
     return version
 
@@ -123,25 +151,44 @@ def publish_imported(
 def rehearse(
     session: Session, version: Version, publication: Publication, *, per_hour: int, zone: ZoneInfo, now: datetime
 ) -> Rehearsal:
-    """What `publish` would do now; raises what it would raise, and changes nothing."""
+    """What `publish` would do now, without doing it; raises what it would raise, but for mail that takes too long."""
     effective_at = _check(session, version, publication, zone=zone, now=now)
-    total = session.exec(select(func.count()).select_from(User)).one()
-    by_email = session.exec(select(func.count()).select_from(User).where(User.email != "")).one()
-    linked = (User.email == "", col(User.discord_id).is_not(None))
-    by_discord = session.exec(select(func.count()).select_from(User).where(*linked)).one()
-    silent = not publication.notify or publication.mode is Mode.EDITORIAL
-    last = (publication.notify_at or now) + timedelta(hours=by_email / per_hour if per_hour and not silent else 0)
+    told, silent = planning.audience(session, now=now) if publication.announced else ({}, {})
+    plan = _plan(session, publication, per_hour=per_hour, now=now)
     rehearsal = Rehearsal(
-        now,
-        effective_at,
-        0 if silent else by_email,
-        0 if silent else by_discord,
-        0 if silent else total - by_email - by_discord,
-        last,
-        [],
+        published_at=now,
+        effective_at=effective_at,
+        by_email=told.get(Channel.EMAIL, 0),
+        by_discord=told.get(Channel.DISCORD, 0),
+        unreachable=sum(silent.values()),
+        reasons=silent,
+        unreached=[who for _, who in planning.unreached(session, now=now)] if silent else [],
+        per_hour=per_hour,
+        first_mail_at=plan.begins_at,
+        last_mail_at=plan.ends_at,
+        plan=plan.days(zone),
+        refusal=_too_late(plan, publication, effective_at, zone=zone, now=now),
+        warnings=[],
     )
-    rehearsal.warnings.extend(_warnings(session, version, publication, rehearsal))
+    rehearsal.warnings.extend(_warnings(session, version, publication, rehearsal, zone))
     return rehearsal
+
+
+def _plan(session: Session, publication: Publication, *, per_hour: int, now: datetime) -> MailPlan:
+    mails = planning.mails(session, now=now) if publication.announced else 0
+    begins_at = publication.notify_at or now
+    return planning.plan_mails(session, mails, begins_at=begins_at, per_hour=per_hour, now=now)
+
+
+def _too_late(
+    plan: MailPlan, publication: Publication, effective_at: datetime, *, zone: ZoneInfo, now: datetime
+) -> str:
+    """Why publishing is refused for the time that the mail takes; empty when it is not."""
+    if not publication.announced or not plan.mails:
+        return ""
+    earliest = now if plan.begins_at == publication.notify_at else plan.begins_at
+    days = publication.deadline_days
+    return planning.too_late(plan, publication.mode, days, effective_at=effective_at, earliest=earliest, zone=zone)
 
 
 def withdraw(session: Session, version: Version, *, reason: str, actor: str = "staff", now: datetime) -> Version:
@@ -158,6 +205,9 @@ def withdraw(session: Session, version: Version, *, reason: str, actor: str = "s
     version.withdrawn_at, version.withdrawn_reason = now, reason
     session.add(version)
     history.record(session, actor, "withdrawn", "version", version.id, now=now)
+    for campaign in session.exec(select(Campaign).where(Campaign.version_id == version.id)):
+        if not rollouts.is_through(session, campaign):
+            rollouts.cancel(session, campaign, reason="the version was withdrawn", actor=actor, now=now)
     outbox.cancel(session, Notice.version_id == version.id, reason="the version was withdrawn", now=now)
     return version
 
@@ -203,13 +253,25 @@ def _published_already(session: Session, version: Version) -> Conflict:
     return Conflict(f"Version {version.number} of {slug!r} was published at {at}; draft a new version to change it.")
 
 
-def _warnings(session: Session, version: Version, publication: Publication, rehearsal: Rehearsal) -> list[str]:
+def _warnings(
+    session: Session, version: Version, publication: Publication, rehearsal: Rehearsal, zone: ZoneInfo
+) -> list[str]:
     previous = _previous(session, version, rehearsal.effective_at)
     locales = {body.locale for body in store.bodies(session, version)}
     lost = {body.locale for body in store.bodies(session, previous)} - locales if previous else set()
+    last, days = rehearsal.last_mail_at, publication.notice_days
+    whole = add_calendar(last, zone, days=days)  # when everyone would have had the whole notice
+    late = publication.announced and last > rehearsal.effective_at
+    short = publication.announced and not late and last > rehearsal.published_at and whole > rehearsal.effective_at
+    at_once = not rehearsal.per_hour and rehearsal.by_email >= MANY_MAILS
+    nowhere = rehearsal.reasons.get(outbox.NO_ADDRESS, 0)
     found = {
-        f"{rehearsal.unreachable} users have neither e-mail nor Discord and cannot be told.": rehearsal.unreachable > 0,
-        "The last mail leaves after the version comes in force.": rehearsal.last_mail_at > rehearsal.effective_at,
+        f"{nowhere} users have neither e-mail nor Discord and cannot be told.": nowhere > 0,
+        "The last mail leaves after the version comes in force; "
+        f"effective_at {planning.minute(last)} or later would tell everyone before.": late,
+        f"Not everyone is told {days} days ahead; "
+        f"effective_at {planning.minute(whole)} or later would give all the whole period.": short and days > 0,
+        f"ASSENT_RELAY_PER_HOUR is not set, so {rehearsal.by_email} mails are taken to leave at once.": at_once,
         f"The version in force also has texts in: {', '.join(sorted(lost))}; this one has not.": bool(lost),
         "An editorial change is not announced; the old acceptance carries over.": publication.mode is Mode.EDITORIAL,
         "Nobody is told, so this binds nobody who was bound before.": not publication.notify

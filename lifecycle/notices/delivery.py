@@ -9,7 +9,7 @@ import hashlib
 import random
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from email.utils import parseaddr
 
@@ -104,11 +104,16 @@ def _take(session: Session, notice: Notice, token: str, settings: Settings, *, n
 
 def _prepare(session: Session, notice: Notice, settings: Settings, *, now: datetime) -> None:
     """Keep the exact message. A copy that may have arrived is repeated byte for byte, never written anew."""
-    if notice.message is not None and (notice.doubts or notice.purpose is Purpose.TEST):
-        return
+    if notice.message is None or not (notice.doubts or notice.purpose is Purpose.TEST):
+        write(session, notice, settings, now=now)
+
+
+def write(session: Session, notice: Notice, settings: Settings, *, mark: str = "", now: datetime) -> None:
+    """Write the message of a notice as it leaves at `now`, `mark` before its subject. Raises what cannot be written."""
     who = contents.reader(session, notice, settings)
     values = contents.values(session, notice, who, now=now)
     rendered = renderer().render(notice.purpose, values, locale=who.locale, channel=notice.channel)
+    rendered = replace(rendered, subject=mark + rendered.subject)
     notice.message_id = notice.message_id or message_id(notice, settings)
     if notice.channel is Channel.DISCORD:
         notice.address = notice.address or (who.user.discord_id or "" if who.user else "")

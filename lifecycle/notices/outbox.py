@@ -10,11 +10,13 @@ from sqlmodel import Session, col, func, select
 from lifecycle import history
 from lifecycle.db import insert_once
 from lifecycle.errors import Conflict, InvalidInput, NotFound
-from lifecycle.models import Attempt, Notice, User
+from lifecycle.models import Attempt, Campaign, Notice, User
 from lifecycle.models.notice import WAITING
 from lifecycle.states import MAX_DOUBTS, NOTICE_TRANSITIONS, PRIORITIES, Channel, NoticeStatus, Purpose
 
 NO_ADDRESS = "no address: the user has neither e-mail nor Discord"
+PAUSED = "the roll-out is paused"
+CANCELLED = "the roll-out was cancelled: {}"
 
 
 def notice_key(purpose: Purpose, thing: str, who: str, channel: Channel) -> str:
@@ -51,9 +53,10 @@ def owe(
     """Owe a message at `due_at` (now by default). Owing it again changes nothing and returns the one there is.
 
     A user who cannot be reached gets a `skipped` notice that says so, never silence. `address` is for
-    someone without an account.
+    someone without an account. What belongs to a paused or cancelled roll-out stands so.
     """
     wanted = channel or (first_channel(user) if user else None)
+    status, reason = _at_first(session, purpose, version_id) if wanted else (NoticeStatus.SKIPPED, NO_ADDRESS)
     notice_id = notice_key(purpose, thing, str(user.id) if user else "-", wanted or Channel.EMAIL)
     row = {
         "key": notice_id,
@@ -68,8 +71,8 @@ def owe(
         "created_at": now,
         "due_at": due_at or now,
         "priority": purpose.priority,
-        "status": NoticeStatus.OWED if wanted else NoticeStatus.SKIPPED,
-        "reason": "" if wanted else NO_ADDRESS,
+        "status": status,
+        "reason": reason,
         "attempts": 0,
         "doubts": 0,
         "claim": "",
@@ -90,6 +93,13 @@ def owe(
             status=owed.status.value,
         )
     return owed
+
+
+def _at_first(session: Session, purpose: Purpose, version_id: int | None) -> tuple[NoticeStatus, str]:
+    campaign = session.exec(select(Campaign).where(Campaign.version_id == version_id)).first() if version_id else None
+    if campaign and campaign.cancelled_at is not None and purpose is Purpose.VERSION_PUBLISHED:
+        return NoticeStatus.CANCELLED, CANCELLED.format(campaign.cancelled_reason)
+    return (NoticeStatus.HELD, PAUSED) if campaign and campaign.paused_at is not None else (NoticeStatus.OWED, "")
 
 
 def notice(session: Session, notice_id: int) -> Notice:
@@ -160,6 +170,13 @@ def next_due(session: Session, *, after: datetime | None = None, channel: Channe
     each = (select(func.min(Notice.due_at)).where(WAITING, *_lane(channel, p), *later) for p in PRIORITIES)
     found: list[datetime | None] = [session.exec(lane).one() for lane in each]
     return min((instant for instant in found if instant is not None), default=None)
+
+
+def backlog(session: Session, *, most: int) -> int:
+    """How many mails of campaigns wait, due or not; counted up to `most`."""
+    bulk = Purpose.VERSION_PUBLISHED.priority
+    waiting = select(Notice.id).where(WAITING, *_lane(Channel.EMAIL, bulk)).limit(most)
+    return session.exec(select(func.count()).select_from(waiting.subquery())).one()
 
 
 def _lane(channel: Channel, priority: int) -> tuple[Any, ...]:

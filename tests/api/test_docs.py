@@ -24,4 +24,10 @@ def test_every_endpoint_is_described_and_every_description_is_true(interface: Fa
 def test_every_list_comes_in_pages(interface: FastAPI) -> None:
     paths = interface.openapi()["paths"]
     paged = {p for p, m in paths.items() if "after" in {q["name"] for q in m.get("get", {}).get("parameters", [])}}
-    assert paged == {"/documents", "/documents/{slug}/versions", "/notices", "/requests"}
+    assert paged == {
+        "/documents",
+        "/documents/{slug}/versions",
+        "/documents/{slug}/versions/{number}/unreachable",
+        "/notices",
+        "/requests",
+    }

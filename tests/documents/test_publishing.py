@@ -115,10 +115,11 @@ def test_a_rehearsal_says_whom_it_reaches_and_until_when_and_changes_nothing(sql
     rehearsal, published_at = sqlite.run(try_out)
     assert published_at is None
     assert (rehearsal.by_email, rehearsal.by_discord, rehearsal.unreachable) == (10, 1, 1)  # type: ignore[attr-defined]
-    assert rehearsal.last_mail_at == NOW + timedelta(hours=2)  # type: ignore[attr-defined]
+    assert rehearsal.last_mail_at == NOW + timedelta(hours=9 / 5)  # type: ignore[attr-defined]
     assert rehearsal.warnings == [  # type: ignore[attr-defined]
         "1 users have neither e-mail nor Discord and cannot be told.",
-        "The last mail leaves after the version comes in force.",
+        "The last mail leaves after the version comes in force; "
+        "effective_at 2026-03-02T10:48+00:00 or later would tell everyone before.",
     ]
 
 

@@ -31,9 +31,10 @@ TAMPERING = [
 
 # DESIGN section 5, and what a late proof or staff may do.
 NEXT = {
-    "owed": {"sending", "cancelled", "failed"},
+    "owed": {"sending", "held", "cancelled", "failed"},
     "sending": {"sent", "deferred", "unknown", "failed"},
-    "deferred": {"sending", "sent", "cancelled", "failed"},
+    "deferred": {"sending", "sent", "held", "cancelled", "failed"},
+    "held": {"owed", "sent", "cancelled"},
     "unknown": {"sending", "sent", "cancelled"},
     "failed": {"sent"},
     "skipped": set[str](),
@@ -190,7 +191,8 @@ def _legal(memory: Memory, notice: int, status: str) -> None:
 
 def _everyone_passed_is_owed(world: World, memory: Memory) -> None:
     missing = world.rows(
-        "SELECT u.external_id FROM campaigns c JOIN users u ON u.id <= c.cursor WHERE NOT EXISTS ("
+        "SELECT u.external_id FROM campaigns c JOIN versions v ON v.id = c.version_id "
+        "JOIN users u ON u.id <= c.cursor AND u.created_at <= max(v.effective_at, c.started_at) WHERE NOT EXISTS ("
         "SELECT 1 FROM notices n WHERE n.user_id = u.id AND n.version_id = c.version_id "
         "AND n.purpose = 'version_published')"
     )

@@ -1,0 +1,121 @@
+"""The mails of a version before it is published: shown as any user would get them, and sent to oneself.
+
+The version is published in a savepoint that is taken back, so a rehearsed mail comes the same way as a real one.
+"""
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from sqlmodel import Session
+
+from lifecycle import history, standing, users
+from lifecycle.documents.publishing import Publication, publish
+from lifecycle.errors import RuleRefused
+from lifecycle.models import Notice, User, Version
+from lifecycle.notices import delivery, outbox
+from lifecycle.notices.campaigns import ACCESS_ENDED
+from lifecycle.settings import Settings
+from lifecycle.states import Channel, NoticeStatus, Purpose
+
+NOBODY = 0  # keys begin at 1: a link in a test mail acts for nobody
+MARK = "[Test] "
+
+
+def mail_to(
+    session: Session, version: Version, publication: Publication, external_id: str, *, settings: Settings, now: datetime
+) -> Notice:
+    """The notice that this user would get, message and all; it is not owed. Writes nothing that stays.
+
+    Raises NotFound for an unknown user, RuleRefused for one who would not be told, and what `publish` raises.
+    """
+    user = users.user(session, external_id)
+    channel = outbox.first_channel(user)
+    ended = standing.open_termination(session, user)
+    if ended is not None and ended.takes_effect_at is not None and ended.takes_effect_at <= now:
+        raise RuleRefused(f"{external_id!r} would not be told: {ACCESS_ENDED}.")
+    if channel is None:
+        raise RuleRefused(f"{external_id!r} would not be told: {outbox.NO_ADDRESS}.")
+    with _published(session, version, publication, settings.zone, now):
+        return _written(session, version, user, channel, settings, now=now)
+
+
+def send_test(
+    session: Session,
+    version: Version,
+    publication: Publication,
+    address: str,
+    *,
+    like: User | None = None,
+    actor: str = "staff",
+    settings: Settings,
+    now: datetime,
+) -> Notice:
+    """Owe a test mail to this address, in the language and zone of `like`: the next mail that leaves.
+
+    It is marked in its subject and recorded as a test; its links act for nobody, and it tells nobody. Raises
+    InvalidInput for what is no address, and what `publish` raises.
+    """
+    checked = users.check_email(address)
+    with _published(session, version, publication, settings.zone, now):
+        reader = User(id=NOBODY, external_id=f"test-{secrets.token_hex(8)}", email=checked, created_at=now)
+        if like is not None:
+            reader.locale, reader.time_zone = like.locale, like.time_zone
+        session.add(reader)
+        session.flush()
+        tried = _written(session, version, reader, Channel.EMAIL, settings, mark=MARK, now=now)
+        message, message_id = tried.message, tried.message_id
+    test = Notice(
+        key=tried.key,
+        purpose=Purpose.TEST,
+        channel=Channel.EMAIL,
+        address=checked,
+        created_at=now,
+        due_at=now,
+        priority=Purpose.TEST.priority,
+        status=NoticeStatus.OWED,
+        message=message,
+        message_id=message_id,
+    )
+    session.add(test)
+    session.flush()
+    history.record(session, actor, "tested", "version", version.id, now=now, notice=test.id)
+    return test
+
+
+@contextmanager
+def _published(
+    session: Session, version: Version, publication: Publication, zone: ZoneInfo, now: datetime
+) -> Iterator[None]:
+    savepoint = session.begin_nested()
+    try:
+        publish(session, version, publication, zone=zone, now=now)
+        yield
+    finally:
+        savepoint.rollback()
+
+
+def _written(
+    session: Session,
+    version: Version,
+    user: User,
+    channel: Channel,
+    settings: Settings,
+    *,
+    mark: str = "",
+    now: datetime,
+) -> Notice:
+    thing = f"version:{version.id}" if not mark else f"version:{version.id}:{secrets.token_hex(8)}"
+    purpose = Purpose.TEST if mark else Purpose.VERSION_PUBLISHED
+    notice = Notice(
+        key=outbox.notice_key(purpose, thing, str(user.id), channel),
+        purpose=Purpose.VERSION_PUBLISHED,
+        channel=channel,
+        user_id=user.id,
+        version_id=version.id,
+        priority=purpose.priority,
+    )
+    delivery.write(session, notice, settings, mark=mark, now=now)
+    return notice
