@@ -20,7 +20,7 @@ from lifecycle.notices.campaigns import ACCESS_ENDED
 from lifecycle.settings import Settings
 from lifecycle.states import Channel, NoticeStatus, Purpose
 
-NOBODY = 0  # keys begin at 1: a link in a test mail acts for nobody
+NOBODY = -1  # no key of a user: a link in a test mail acts for nobody
 MARK = "[Test] "
 
 
