@@ -7,9 +7,10 @@ from sqlalchemy import update
 from sqlmodel import Session, col, select
 
 from lifecycle import history, requests
+from lifecycle.errors import Conflict, InvalidInput
 from lifecycle.models import Notice, Termination, User
 from lifecycle.notices import outbox
-from lifecycle.states import Channel, NoticeStatus, Purpose, RequestKind, add_calendar
+from lifecycle.states import Channel, NoticeStatus, Purpose, RequestKind, ToldBy, add_calendar
 
 
 def announce(session: Session, termination: Termination, user: User, *, due_at: datetime, now: datetime) -> None:
@@ -63,6 +64,41 @@ def sent(session: Session, termination_id: int, *, sent_at: datetime, zone: Zone
         )
 
 
+def told_otherwise(
+    session: Session,
+    termination: Termination,
+    by: ToldBy,
+    *,
+    evidence: str,
+    told_at: datetime,
+    zone: ZoneInfo,
+    actor: str = "staff",
+    now: datetime,
+) -> Termination:
+    """Staff gave the notice themselves, by post or by publishing it; with its evidence it counts as proven.
+
+    Raises InvalidInput without evidence or for an instant that cannot be, Conflict when there is a proof already.
+    """
+    if not evidence.strip():
+        raise InvalidInput("Give the evidence: the number of the letter, or where the notice was published.")
+    if not termination.decided_at <= told_at <= now:
+        raise InvalidInput(
+            f"The notice cannot have been given at {told_at.isoformat()}: the termination was decided at "
+            f"{termination.decided_at.isoformat()}, and now is {now.isoformat()}."
+        )
+    if _taken_back(termination) or termination.takes_effect_at is not None:
+        raise Conflict(f"Termination {termination.id} waits for no notice.")
+    termination.told_by, termination.told_at, termination.told_evidence = by, told_at, evidence
+    session.add(termination)
+    session.flush()
+    history.record(session, actor, "told otherwise", "termination", termination.id, now=now, by=by.value)
+    waits = (Notice.termination_id == termination.id, Notice.purpose == Purpose.TERMINATION_NOTICE)
+    outbox.cancel(session, *waits, reason=f"the notice was given by staff ({by.value})", now=now)
+    sent(session, termination.id, sent_at=told_at, zone=zone, now=now)
+    session.refresh(termination)
+    return termination
+
+
 def failed(session: Session, notice: Notice, *, now: datetime) -> None:
     """The notice cannot be sent over this channel: try the next one, or leave it to staff."""
     assert notice.termination_id is not None
@@ -98,7 +134,7 @@ def _taken_back(termination: Termination) -> bool:
 def _tell_staff(session: Session, termination: Termination, user: User, why: str, *, now: datetime) -> None:
     ends = termination.takes_effect_at
     if ends is None:
-        what = "The termination waits; correct the address and retry the notice, override, or rescind."
+        what = "The termination waits; correct the address and retry the notice, give it by post, override, or rescind."
     else:
         what = f"The termination takes effect at {ends.isoformat()} all the same; see to it that the user learns of it."
     requests.open_request(

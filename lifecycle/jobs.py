@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
-from lifecycle import bindings, deeming, idempotency, ledger, requests, terminations
+from lifecycle import bindings, deeming, effects, idempotency, ledger, requests, terminations
 from lifecycle.db import Database
 from lifecycle.documents import store
 from lifecycle.errors import AssentError, Conflict
@@ -34,8 +34,18 @@ def bring_into_effect(database: Database, settings: Settings, now: datetime) -> 
     """Put on record that terminations took effect, and tell the users; how many."""
 
     def some(session: Session) -> int:
-        due = terminations.due(session, now=now, limit=CHUNK)
-        return sum(terminations.take_effect(session, termination, now=now) for termination in due)
+        due = effects.due(session, now=now, limit=CHUNK)
+        return sum(effects.take_effect(session, termination, now=now) for termination in due)
+
+    return sum(iter(lambda: database.run(some), 0))
+
+
+def end_suspensions(database: Database, settings: Settings, now: datetime) -> int:
+    """Put on record that suspensions are over, and tell the users; how many."""
+
+    def some(session: Session) -> int:
+        over = effects.over(session, now=now, limit=CHUNK)
+        return sum(effects.end(session, termination, now=now) for termination in over)
 
     return sum(iter(lambda: database.run(some), 0))
 
@@ -119,6 +129,41 @@ def end_for_inactivity(database: Database, settings: Settings, now: datetime) ->
     return sum(iter(lambda: database.run(some), 0))
 
 
+def warn_of_inactivity(database: Database, settings: Settings, now: datetime) -> int:
+    """Owe those who still do not use the service a warning before their access ends; how many were considered.
+
+    After an outage only the latest that was missed is owed.
+    """
+
+    def owe(session: Session, waiting: list[Termination]) -> int:
+        return sum(_warn_one(session, termination, settings, now) for termination in waiting)
+
+    done, after = 0, 0
+    while waiting := database.read(terminations.by_inactivity, after=after, now=now, limit=CHUNK):
+        done += database.run(owe, waiting)
+        after = waiting[-1].id
+    return done
+
+
+def _warn_one(session: Session, termination: Termination, settings: Settings, now: datetime) -> bool:
+    ends = termination.takes_effect_at
+    assert ends is not None
+    stages = {days: add_calendar(ends, settings.zone, days=-days) for days in settings.inactivity_warning_days}
+    passed = [days for days, at in stages.items() if termination.decided_at < at <= now]
+    if not passed:
+        return False
+    user = session.get_one(User, termination.user_id)
+    thing = f"termination:{termination.id}:{min(passed)}d"
+    owed = outbox.owe(session, Purpose.INACTIVITY_WARNING, thing, user=user, now=now, termination_id=termination.id)
+    earlier = (
+        Notice.termination_id == termination.id,
+        Notice.id != owed.id,
+        Notice.purpose == Purpose.INACTIVITY_WARNING,
+    )
+    outbox.cancel(session, *earlier, reason="a later warning takes its place", now=now)
+    return True
+
+
 def _idle_since(cutoff: datetime) -> SelectOfScalar[User]:
     """Users idle since `cutoff` without an open termination, and without one by inactivity since their last use."""
     spared = select(Termination.id).where(
@@ -167,12 +212,13 @@ def _unanswered(database: Database, mode: Mode) -> Iterator[list[Engagement]]:
 
 
 # By the instant: what a person waits for. In sweeps: what carries its own instant, however late it is written down.
-TO_THE_INSTANT: tuple[Job, ...] = (plan_campaigns, bring_into_effect)
+TO_THE_INSTANT: tuple[Job, ...] = (plan_campaigns, bring_into_effect, end_suspensions)
 IN_SWEEPS: tuple[Job, ...] = (
     deem_silence,
     remind,
     hold_paused,
     end_for_inactivity,
+    warn_of_inactivity,
     remind_staff,
     forget_requests,
     forget_keys,
@@ -199,6 +245,6 @@ def next_due(session: Session, *, after: datetime | None = None) -> datetime | N
 
     It may lie in the past, unless only what comes after an instant is asked for.
     """
-    sources = (campaigns.next_due, terminations.next_effect, outbox.next_due)
+    sources = (campaigns.next_due, effects.next_effect, outbox.next_due)
     found = [source(session, after=after) for source in sources]
     return min((instant for instant in found if instant is not None), default=None)

@@ -47,6 +47,7 @@ class Provision:
     days: int = 0
     months: int = 0
     business_days: int = 0
+    from_notice: bool = False
     needs: tuple[str, ...] = ()
 
     def end(self, start: datetime, zone: ZoneInfo) -> datetime:

@@ -65,6 +65,7 @@ class Settings(BaseSettings):
     staff_email: str = ""
     erasure_wait_days: Annotated[int, Field(ge=0)] = 3
     erase_after_termination_days: Annotated[int, Field(ge=0)] = 0
+    inactivity_warning_days: Annotated[tuple[int, ...], NoDecode] = (7, 1)
     answer_threshold: float | None = None
     closest_threshold: float | None = None
     model_dir: Path | None = None
@@ -86,7 +87,7 @@ class Settings(BaseSettings):
     def _unset(cls, value: Any) -> Any:
         return None if value == "" else value
 
-    @field_validator("reminder_days", "model_locales", mode="before")
+    @field_validator("reminder_days", "inactivity_warning_days", "model_locales", mode="before")
     @classmethod
     def _listed(cls, value: Any) -> Any:
         """In the environment a list is written with commas: `7,1`."""

@@ -17,6 +17,7 @@ from lifecycle.documents import store
 from lifecycle.documents.compare import Change
 from lifecycle.documents.comparison import Comparison
 from lifecycle.documents.sections import Section
+from lifecycle.effects import SUSPENSION_OVER
 from lifecycle.models import (
     Attempt,
     Body,
@@ -129,11 +130,15 @@ def engagement(session: Session, fact: Engagement) -> Shape:
 
 
 def termination_state(found: Termination, now: datetime) -> str:
-    """waiting (for proof of notice), announced, in effect, rescinded or reinstated."""
+    """waiting (for proof of notice), announced, in effect, stayed, over, rescinded or reinstated."""
     if found.rescinded_at is not None:
         return "rescinded"
+    if found.is_over(now) and (found.reinstated_at is None or found.undo_reason == SUSPENSION_OVER):
+        return "over"
     if found.reinstated_at is not None:
         return "reinstated"
+    if found.stayed_at is not None:
+        return "stayed"
     if found.takes_effect_at is None:
         return "waiting"
     return "in effect" if found.takes_effect_at <= now else "announced"
@@ -148,11 +153,21 @@ def termination(session: Session, found: Termination, *, now: datetime) -> Shape
         "automated",
         "regime",
         "redress",
+        "scope",
+        "emergency",
+        "legal_ground",
+        "exit_right",
         "decided_at",
         "notice_days",
         "effective_at",
         "takes_effect_at",
         "took_effect_at",
+        "ends_at",
+        "told_by",
+        "told_at",
+        "told_evidence",
+        "stayed_at",
+        "stay_reason",
         "overridden_at",
         "override_reason",
         "rescinded_at",

@@ -83,6 +83,14 @@ class Ending:
     in_effect: bool
     takes_effect_at: datetime | None
     reason: str
+    scope: str = ""
+    ends_at: datetime | None = None
+    stayed_at: datetime | None = None
+
+    @property
+    def blocks(self) -> bool:
+        """What ends a part of the service leaves the rest open."""
+        return self.in_effect and not self.scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +193,7 @@ def _both(general: Mapping[int, Sequence[Grace]], own: Mapping[int, Sequence[Gra
 def _over_all(name: str, documents: list[DocumentStanding], ending: Ending | None) -> Standing:
     reasons = [(item.decision, item.why) for item in documents if item.decision is not ALLOW]
     if ending is not None:
-        reasons.append((Decision.BLOCK if ending.in_effect else Decision.WARN, _ending_why(ending)))
+        reasons.append((Decision.BLOCK if ending.blocks else Decision.WARN, _ending_why(ending)))
     if not reasons:
         return Standing(name, Decision.ALLOW, "Nothing stands in the way.", documents, ending)
     decision = max((decision for decision, _ in reasons), key=SEVERITY.index)
@@ -208,18 +216,29 @@ def _open_termination(session: Session, user_id: int) -> Termination | None:
 
 def _ending(session: Session, user_id: int, now: datetime) -> Ending | None:
     found = _open_termination(session, user_id)
-    if found is None:
+    if found is None or found.is_over(now):
         return None
-    in_effect = found.takes_effect_at is not None and found.takes_effect_at <= now
-    return Ending(found.id, found.initiated_by.value, in_effect, found.takes_effect_at, found.reason)
+    return Ending(
+        found.id,
+        found.initiated_by.value,
+        found.in_effect(now),
+        found.takes_effect_at,
+        found.reason,
+        found.scope,
+        found.ends_at,
+        found.stayed_at,
+    )
 
 
 def _ending_why(ending: Ending) -> str:
-    if ending.in_effect:
-        return f"Access ended at {ending.takes_effect_at:%Y-%m-%d %H:%M} UTC: {ending.reason}"
+    access = f"Access to {ending.scope}" if ending.scope else "Access"
+    until = f" until {_day(ending.ends_at)}" if ending.ends_at is not None else ""
+    if ending.stayed_at is not None:
+        return "A termination is decided; it has no effect while an appeal against it is open."
     if ending.takes_effect_at is None:
         return "A termination is decided; it waits for the proof that its notice was sent."
-    return f"Access will end at {ending.takes_effect_at:%Y-%m-%d %H:%M} UTC: {ending.reason}"
+    verb = "ended at" if ending.in_effect else "will end at"
+    return f"{access} {verb} {_day(ending.takes_effect_at)}{until}: {ending.reason}"
 
 
 def _with_document(

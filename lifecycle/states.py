@@ -86,6 +86,7 @@ class Purpose(StrEnum):
     ACCEPTANCE_OVERDUE = "acceptance_overdue"
     TERMINATION_NOTICE = "termination_notice"
     TERMINATION_EFFECTIVE = "termination_effective"
+    INACTIVITY_WARNING = "inactivity_warning"
     TERMINATION_RESCINDED = "termination_rescinded"
     REINSTATED = "reinstated"
     REQUEST_RECEIVED = "request_received"
@@ -144,6 +145,20 @@ class Initiator(StrEnum):
     PROVIDER = "provider"
     USER = "user"
     INACTIVITY = "inactivity"
+
+
+class Emergency(StrEnum):
+    """Why access may end before its notice: the law demands it, or someone's safety."""
+
+    LAW = "law"
+    SAFETY = "safety"
+
+
+class ToldBy(StrEnum):
+    """How staff gave a notice that no channel could."""
+
+    POST = "post"
+    PUBLISHED = "published"
 
 
 class RequestKind(StrEnum):

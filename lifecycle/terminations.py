@@ -5,17 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
-from sqlmodel.sql.expression import SelectOfScalar
 
-from lifecycle import announcing, clauses, history, regimes
+from lifecycle import announcing, clauses, effects, exits, history, regimes
 from lifecycle.errors import Conflict, InvalidInput, NotFound
 from lifecycle.models import Ground, Notice, Termination, User
 from lifecycle.notices import outbox
 from lifecycle.standing import open_termination
-from lifecycle.states import Initiator, NoticeStatus, Purpose, add_calendar
+from lifecycle.states import Emergency, Initiator, NoticeStatus, Purpose, add_calendar
 
 MAX_DAYS = 3650
 USED_AGAIN = "The service was used again."  # the one reason that is ours; the mails say it in the reader's language
@@ -23,7 +21,11 @@ USED_AGAIN = "The service was used again."  # the one reason that is ours; the m
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Why and how access ends. `grounds` are pairs of document slug and section (as printed, anchor or title)."""
+    """Why and how access ends. `grounds` are pairs of document slug and section (as printed, anchor or title).
+
+    `scope` says what of the service ends, if not all of it; with `ends_at` it is a suspension. An emergency takes
+    effect before its notice, which leaves at once: `override_reason` says why.
+    """
 
     initiated_by: Initiator
     reason: str
@@ -33,6 +35,10 @@ class Cause:
     redress: str = ""
     regime: str = "contract"
     override_reason: str = ""
+    scope: str = ""
+    ends_at: datetime | None = None
+    emergency: Emergency | None = None
+    legal_ground: str = ""
 
 
 def terminate(
@@ -50,13 +56,18 @@ def terminate(
     """Decide that the user's access ends, and owe its notice at `notice_at` (now by default).
 
     A termination by the user takes effect at `effective_at`. Any other takes effect only once its notice is proven
-    sent and `notice_days` calendar days have passed since, and not before `effective_at` (rule 5).
+    sent and `notice_days` calendar days have passed since, and not before `effective_at` (rule 5); an emergency takes
+    effect at once, its override on record.
     Raises Conflict when one is open already, InvalidInput for instants in the past or grounds that the version
     which bound the user does not hold, RuleRefused when the regime asks for more.
     """
     name = user.external_id  # a failed flush leaves nothing to ask
     notify_at = _check(session, user, cause, notice_days, notice_at, effective_at, zone=zone, now=now)
     earliest = effective_at or add_calendar(notify_at, zone, days=notice_days)
+    if cause.ends_at is not None and cause.ends_at <= earliest:
+        raise InvalidInput(f"ends_at {cause.ends_at.isoformat()} is not after the effect at {earliest.isoformat()}.")
+    at_once = cause.initiated_by is Initiator.USER or cause.emergency is not None
+    rights = exits.exit_rights(session, user, zone=zone, now=now) if cause.initiated_by is Initiator.USER else []
     termination = Termination(
         user_id=user.id,
         initiated_by=cause.initiated_by,
@@ -69,7 +80,13 @@ def terminate(
         decided_at=now,
         notice_days=notice_days,
         effective_at=earliest,
-        takes_effect_at=earliest if cause.initiated_by is Initiator.USER else None,
+        scope=cause.scope,
+        ends_at=cause.ends_at,
+        emergency=cause.emergency,
+        legal_ground=cause.legal_ground,
+        exit_right="; ".join(map(str, rights)),
+        takes_effect_at=earliest if at_once else None,
+        overridden_at=now if cause.emergency else None,
     )
     session.add(termination)
     try:
@@ -105,13 +122,17 @@ def _check(
     zone: ZoneInfo,
     now: datetime,
 ) -> datetime:
-    if (open_one := open_termination(session, user)) is not None:
+    open_one = open_termination(session, user)
+    if open_one is not None and open_one.is_over(now):
+        effects.end(session, open_one, now=now)
+    elif open_one is not None:
         state = "in effect" if open_one.took_effect_at else "under way"
         raise Conflict(
             f"Termination {open_one.id} of user {user.external_id!r} is {state}; rescind or reinstate it first."
         )
     if not cause.reason.strip():
         raise InvalidInput("Give the reason; it stands in the notice to the user.")
+    _check_emergency(cause, notice_days, notice_at)
     if not 0 <= notice_days <= MAX_DAYS:
         raise InvalidInput(f"notice_days is {notice_days}; it must lie between 0 and {MAX_DAYS}.")
     for name, instant in (("notice_at", notice_at), ("effective_at", effective_at)):
@@ -123,7 +144,7 @@ def _check(
         given = {
             "reason": True,
             "facts": bool(cause.facts),
-            "grounds": bool(cause.grounds),
+            "grounds": bool(cause.grounds or cause.legal_ground),
             "redress": bool(cause.redress),
         }
         regimes.require_termination(
@@ -131,9 +152,22 @@ def _check(
             notice_days,
             given,
             on=now.astimezone(zone).date(),
-            override_reason=cause.override_reason,
+            override_reason="" if cause.emergency else cause.override_reason,
+            limited=bool(cause.scope) or cause.ends_at is not None,
+            emergency=cause.emergency is not None,
         )
     return notice_at or now
+
+
+def _check_emergency(cause: Cause, notice_days: int, notice_at: datetime | None) -> None:
+    if cause.emergency is None:
+        return
+    if cause.initiated_by is not Initiator.PROVIDER:
+        raise InvalidInput(f"Only the provider ends access in an emergency, not the {cause.initiated_by.value}.")
+    if notice_days or notice_at is not None:
+        raise InvalidInput("An emergency takes effect before its notice, which leaves at once; give no notice period.")
+    if not cause.override_reason.strip():
+        raise InvalidInput("Give the override reason: why this emergency cannot wait for its notice. It is shown.")
 
 
 def override(
@@ -163,46 +197,6 @@ def override(
 
 
 # -- effect and undoing --------------------------------------------------------------------------------------------
-
-
-def due(session: Session, *, now: datetime, limit: int = 500) -> list[Termination]:
-    """Terminations whose instant has come and whose effect is not on record yet."""
-    return list(session.exec(_pending().where(col(Termination.takes_effect_at) <= now).limit(limit)))
-
-
-def next_effect(session: Session, *, after: datetime | None = None) -> datetime | None:
-    """The earliest instant (after one, if given) at which a termination takes effect."""
-    later = [col(Termination.takes_effect_at) > after] if after else []
-    first = session.exec(_pending().where(*later).limit(1)).first()
-    return first.takes_effect_at if first else None
-
-
-def _pending() -> SelectOfScalar[Termination]:
-    pending = select(Termination).where(
-        col(Termination.took_effect_at).is_(None),
-        col(Termination.rescinded_at).is_(None),
-        col(Termination.takes_effect_at).is_not(None),
-    )
-    return pending.order_by(col(Termination.takes_effect_at))
-
-
-def take_effect(session: Session, termination: Termination, *, now: datetime) -> bool:
-    """Put the effect on record once, and owe the user its notice; whether this call did it."""
-    ready = (
-        col(Termination.id) == termination.id,
-        col(Termination.took_effect_at).is_(None),
-        col(Termination.rescinded_at).is_(None),
-        col(Termination.takes_effect_at) <= now,
-    )
-    if not session.execute(update(Termination).where(*ready).values(took_effect_at=now)).rowcount:  # type: ignore[attr-defined]
-        return False
-    session.refresh(termination)
-    user = session.get_one(User, termination.user_id)
-    history.record(session, "clock", "took effect", "termination", termination.id, now=now, user=user.id)
-    bulk = (Notice.user_id == user.id, col(Notice.version_id).is_not(None))
-    outbox.cancel(session, *bulk, reason="the user's access has ended", now=now)
-    announcing.owe(session, Purpose.TERMINATION_EFFECTIVE, termination, user, now=now)
-    return True
 
 
 def rescind(
@@ -287,6 +281,18 @@ def termination(session: Session, termination_id: int) -> Termination:
     if found is None:
         raise NotFound(f"There is no termination {termination_id}.")
     return found
+
+
+def by_inactivity(session: Session, *, after: int, now: datetime, limit: int) -> list[Termination]:
+    """Announced terminations by inactivity that are yet to take effect, in key order after `after`."""
+    waiting = select(Termination).where(
+        col(Termination.id) > after,
+        Termination.initiated_by == Initiator.INACTIVITY,
+        col(Termination.rescinded_at).is_(None),
+        col(Termination.reinstated_at).is_(None),
+        col(Termination.takes_effect_at) > now,
+    )
+    return list(session.exec(waiting.order_by(col(Termination.id)).limit(limit)))
 
 
 def latest(session: Session, user: User) -> Termination:

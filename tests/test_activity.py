@@ -8,7 +8,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from sqlmodel import Session
 
-from lifecycle import activity, announcing, terminations, users
+from lifecycle import activity, announcing, effects, terminations, users
 from lifecycle.activity import record
 from lifecycle.db import Database
 from lifecycle.models import Termination
@@ -99,7 +99,7 @@ def test_use_before_the_effect_counts_though_it_is_reported_after_it_and_before_
 
 def test_use_before_the_effect_that_is_reported_after_it_gives_access_back(session: Session) -> None:
     made = ending(session)
-    terminations.take_effect(session, made, now=NOW + 5 * DAY)
+    effects.take_effect(session, made, now=NOW + 5 * DAY)
     record(session, [("ada", NOW + DAY)], now=NOW + 6 * DAY)
     assert (made.rescinded_at, made.reinstated_at) == (None, NOW + 6 * DAY)
 

@@ -24,7 +24,7 @@ def terminate(name: str, days: int, given=EVERYTHING, *, on=TODAY, override_reas
 
 
 def test_every_provision_is_of_a_known_kind_and_names_source_day_and_what_it_asks_for() -> None:
-    assert set(regimes.regimes()) == {"contract", "eu-p2b", "eu-dsa-17", "eu-dcd-19", "gdpr-12", "ccpa"}
+    assert set(regimes.regimes()) == {"contract", "eu-p2b", "eu-dsa-17", "eu-dcd-19", "eu-crd-9", "gdpr-12", "ccpa"}
     for name, rule in regimes.regimes().items():
         assert rule.name == name
         assert rule.title

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import event
 from sqlmodel import Session, select
 
-from lifecycle import announcing, history, terminations, users
+from lifecycle import announcing, effects, history, terminations, users
 from lifecycle.db import Database
 from lifecycle.documents import store
 from lifecycle.errors import AssentError, Conflict, InvalidInput, NotFound, RuleRefused
@@ -46,8 +46,8 @@ def notices(session: Session, purpose: Purpose | None = None) -> list[Notice]:
 def test_a_termination_that_is_not_the_users_own_waits_for_the_proof_of_its_notice(session, by) -> None:
     made = terminate(session, add_user(session), by, notice_days=5)
     assert (made.effective_at, made.takes_effect_at) == (NOW + 5 * DAY, None)
-    assert terminations.due(session, now=NOW + 400 * DAY) == []
-    assert not terminations.take_effect(session, made, now=NOW + 400 * DAY)
+    assert effects.due(session, now=NOW + 400 * DAY) == []
+    assert not effects.take_effect(session, made, now=NOW + 400 * DAY)
     [notice] = notices(session)
     assert (notice.purpose, notice.status, notice.due_at) == (Purpose.TERMINATION_NOTICE, NoticeStatus.OWED, NOW)
 
@@ -139,7 +139,7 @@ def test_there_is_one_termination_at_a_time(session: Session) -> None:
         terminate(session, user, USER)
     terminations.rescind(session, made, reason="A mistake.", now=NOW)
     second = terminate(session, user, USER)
-    terminations.take_effect(session, second, now=NOW)
+    effects.take_effect(session, second, now=NOW)
     with pytest.raises(Conflict, match="Termination 2 of user 'ada' is in effect"):
         terminate(session, user)
 

@@ -6,7 +6,7 @@ from threading import Barrier
 import pytest
 from sqlmodel import Session
 
-from lifecycle import history, terminations
+from lifecycle import effects, history, terminations
 from lifecycle.db import Database
 from lifecycle.errors import Conflict, InvalidInput
 from lifecycle.models import Termination, User, Version
@@ -30,13 +30,13 @@ def announced(session: Session) -> Termination:
 
 def test_it_takes_effect_at_its_instant_and_not_a_moment_before(session: Session) -> None:
     made = announced(session)
-    assert terminations.next_effect(session) == DUE
-    assert terminations.due(session, now=DUE - TICK) == []
-    assert not terminations.take_effect(session, made, now=DUE - TICK)
-    assert terminations.due(session, now=DUE) == [made]
-    assert terminations.take_effect(session, made, now=DUE)
+    assert effects.next_effect(session) == DUE
+    assert effects.due(session, now=DUE - TICK) == []
+    assert not effects.take_effect(session, made, now=DUE - TICK)
+    assert effects.due(session, now=DUE) == [made]
+    assert effects.take_effect(session, made, now=DUE)
     assert made.took_effect_at == DUE
-    assert (terminations.next_effect(session), terminations.due(session, now=DUE)) == (None, [])
+    assert (effects.next_effect(session), effects.due(session, now=DUE)) == (None, [])
 
 
 def test_it_takes_effect_once_however_many_workers_try(database: Database) -> None:
@@ -46,7 +46,7 @@ def test_it_takes_effect_once_however_many_workers_try(database: Database) -> No
     def take_effect(_: int) -> bool:
         together.wait()
         return database.run(
-            lambda s: terminations.take_effect(s, terminations.termination(s, made.id), now=DUE),
+            lambda s: effects.take_effect(s, terminations.termination(s, made.id), now=DUE),
         )
 
     with ThreadPoolExecutor(4) as pool:
@@ -58,7 +58,7 @@ def test_it_takes_effect_once_however_many_workers_try(database: Database) -> No
 
 def test_an_effect_noted_late_says_when_it_was_noted_and_since_when_access_has_ended(session: Session) -> None:
     made = announced(session)
-    terminations.take_effect(session, made, now=DUE + DAY)
+    effects.take_effect(session, made, now=DUE + DAY)
     assert (made.takes_effect_at, made.took_effect_at) == (DUE, DUE + DAY)
 
 
@@ -70,7 +70,7 @@ def test_who_has_left_gets_no_more_mail_about_versions(session: Session) -> None
     mail = outbox.owe(session, Purpose.VERSION_PUBLISHED, "version:1", user=user, version_id=version.id, now=NOW)
     other = add_user(session, "bob")
     kept = outbox.owe(session, Purpose.VERSION_PUBLISHED, "version:1", user=other, version_id=version.id, now=NOW)
-    terminations.take_effect(session, made, now=DUE)
+    effects.take_effect(session, made, now=DUE)
     session.refresh(mail)
     session.refresh(kept)
     assert (mail.status, mail.reason) == (NoticeStatus.CANCELLED, "the user's access has ended")
@@ -94,7 +94,7 @@ def test_in_an_emergency_access_ends_at_once_and_the_notice_is_still_owed(sessio
     made = terminate(session, user)
     terminations.override(session, made, reason="The account is being abused.", now=NOW)
     assert standing(session, user, zone=ZONE, now=NOW).decision is Decision.BLOCK
-    assert terminations.take_effect(session, made, now=NOW)
+    assert effects.take_effect(session, made, now=NOW)
     owed = [(notice.purpose, notice.status) for notice in notices(session)]
     assert owed == [
         (Purpose.TERMINATION_NOTICE, NoticeStatus.OWED),
@@ -157,8 +157,8 @@ def test_a_termination_that_was_taken_back_never_takes_effect(session: Session) 
     made = announced(session)
     terminations.rescind(session, made, reason="A mistake.", now=DUE - TICK)
     session.flush()
-    assert (terminations.due(session, now=DUE), terminations.next_effect(session)) == ([], None)
-    assert not terminations.take_effect(session, made, now=DUE)
+    assert (effects.due(session, now=DUE), effects.next_effect(session)) == ([], None)
+    assert not effects.take_effect(session, made, now=DUE)
 
 
 def test_a_proof_that_comes_after_the_withdrawal_starts_nothing(session: Session) -> None:
@@ -177,12 +177,12 @@ def test_from_its_instant_on_a_termination_is_not_rescinded_but_the_user_reinsta
     terminations.reinstate(session, made, reason="Appeal.", now=DUE)  # though no job has put the effect on record
     assert (made.took_effect_at, made.reinstated_at, made.undo_reason) == (DUE, DUE, "Appeal.")
     assert [notice.purpose for notice in notices(session)] == [Purpose.TERMINATION_NOTICE, Purpose.REINSTATED]
-    assert terminations.due(session, now=DUE) == []
+    assert effects.due(session, now=DUE) == []
 
 
 def test_reinstating_keeps_the_effect_on_record_and_cancels_mail_that_is_untrue_now(session: Session) -> None:
     made = announced(session)
-    terminations.take_effect(session, made, now=DUE)
+    effects.take_effect(session, made, now=DUE)
     terminations.reinstate(session, made, reason="Appeal.", now=DUE + DAY)
     assert made.took_effect_at == DUE
     stand = {notice.purpose: notice.status for notice in notices(session)}
@@ -226,7 +226,7 @@ def test_use_at_the_instant_of_the_effect_or_later_comes_too_late(session: Sessi
     made = proven(session, terminate(session, user, INACTIVITY, notice_days=5))
     for at in (DUE, DUE + DAY):
         assert not terminations.cancel_inactivity(session, user, activity_at=at, now=at)
-    terminations.take_effect(session, made, now=DUE)
+    effects.take_effect(session, made, now=DUE)
     assert terminations.cancel_inactivity(session, user, activity_at=DUE - TICK, now=DUE + DAY)
     assert (made.reinstated_at, made.rescinded_at) == (DUE + DAY, None)
 

@@ -5,7 +5,16 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from lifecycle.states import DocumentKind, EngagementKind, Initiator, Mode, RequestKind, require_aware
+from lifecycle.states import (
+    DocumentKind,
+    Emergency,
+    EngagementKind,
+    Initiator,
+    Mode,
+    RequestKind,
+    ToldBy,
+    require_aware,
+)
 
 Instant = Annotated[datetime, AfterValidator(require_aware)]
 
@@ -100,6 +109,21 @@ class NewTermination(Input):
     regime: str = "contract"
     redress: str = ""
     override_reason: str = ""
+    scope: str = ""
+    ends_at: Instant | None = None
+    emergency: Emergency | None = None
+    legal_ground: str = ""
+
+
+class NewAppeal(Input):
+    text: str
+    stay: bool = False
+
+
+class NoticeGiven(Input):
+    by: ToldBy
+    evidence: str
+    told_at: Instant
 
 
 class Resolution(Input):

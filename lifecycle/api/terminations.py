@@ -1,14 +1,16 @@
 """The end of a user's access: decided, looked at, undone."""
 
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 from fastapi import APIRouter
 from sqlmodel import Session
 
-from lifecycle import shapes, terminations, users
+from lifecycle import announcing, appeals, exits, reasons, shapes, terminations, users
 from lifecycle.api import inputs
 from lifecycle.api.desk import Desk, Here, Shape
+from lifecycle.reasons import Filing
 from lifecycle.terminations import Cause
 
 router = APIRouter()
@@ -52,6 +54,68 @@ def reinstate(desk: Here, number: int, why: inputs.Reason) -> Shape:
 @router.post("/terminations/{number}/override")
 def override(desk: Here, number: int, why: inputs.Reason) -> Shape:
     return _change(desk, terminations.override, number, why)
+
+
+@router.post("/terminations/{number}/stay")
+def stay(desk: Here, number: int, why: inputs.Reason) -> Shape:
+    return _change(desk, appeals.hold, number, why)
+
+
+@router.post("/terminations/{number}/resume")
+def resume(desk: Here, number: int, why: inputs.Reason) -> Shape:
+    return _change(desk, appeals.resume, number, why)
+
+
+@router.post("/terminations/{number}/appeal", status_code=201)
+def appeal(desk: Here, number: int, new: inputs.NewAppeal) -> Shape:
+    def work(session: Session) -> Shape:
+        found = terminations.termination(session, number)
+        request = appeals.appeal(session, found, new.text, source="api", stay=new.stay, now=desk.now)
+        return shapes.request(session, request, zone=desk.settings.zone, now=desk.now)
+
+    return desk.run(work)
+
+
+@router.post("/terminations/{number}/notice-given")
+def notice_given(desk: Here, number: int, new: inputs.NoticeGiven) -> Shape:
+    def work(session: Session) -> Shape:
+        found = announcing.told_otherwise(
+            session,
+            terminations.termination(session, number),
+            new.by,
+            evidence=new.evidence,
+            told_at=new.told_at,
+            zone=desk.settings.zone,
+            actor="host",
+            now=desk.now,
+        )
+        return shapes.termination(session, found, now=desk.now)
+
+    return desk.run(work)
+
+
+@router.get("/terminations/{number}/statement")
+def get_statement(
+    desk: Here,
+    number: int,
+    category: str = Filing().category,
+    source_type: str = Filing().source_type,
+    automated_detection: bool = False,
+) -> Shape:
+    """The statement of reasons in the fields of the EU's DSA Transparency Database."""
+    filing = Filing(category, source_type, automated_detection=automated_detection)
+    return desk.read(
+        lambda s: reasons.statement(s, terminations.termination(s, number), filing, settings=desk.settings)
+    )
+
+
+@router.get("/users/{external_id}/exit-rights")
+def get_exit_rights(desk: Here, external_id: str) -> Shape:
+    def work(session: Session) -> Shape:
+        rights = exits.exit_rights(session, users.user(session, external_id), zone=desk.settings.zone, now=desk.now)
+        return {"exit_rights": [asdict(right) for right in rights]}
+
+    return desk.read(work)
 
 
 def _change(desk: Desk, verb: Callable[..., Any], number: int, why: inputs.Reason) -> Shape:

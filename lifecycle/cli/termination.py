@@ -8,11 +8,12 @@ from typing import Annotated
 import typer
 from sqlmodel import Session
 
-from lifecycle import shapes, terminations, users
+from lifecycle import announcing, appeals, reasons, shapes, terminations, users
 from lifecycle.cli.desk import INSTANT_HELP, Desk, open_desk
 from lifecycle.cli.output import JsonFlag, YesFlag, confirm, print_json, print_line, print_note, spoken
 from lifecycle.models import Termination
-from lifecycle.states import Initiator
+from lifecycle.reasons import Filing
+from lifecycle.states import Emergency, Initiator, ToldBy
 from lifecycle.terminations import Cause
 
 app = typer.Typer(rich_markup_mode=None)
@@ -40,14 +41,38 @@ def terminate(
     ] = None,
     by: Annotated[Initiator, typer.Option("--by", help="Who ends it.")] = Initiator.PROVIDER,
     regime: Annotated[str, typer.Option("--regime", help="The legal minimums to respect.")] = "contract",
-    override_reason: Annotated[str, typer.Option("--override-reason", help="Why those do not apply.")] = "",
+    override_reason: Annotated[
+        str, typer.Option("--override-reason", help="Why those do not apply, or why an emergency cannot wait.")
+    ] = "",
+    scope: Annotated[str, typer.Option("--scope", help="What of the service ends, if not all of it.")] = "",
+    until: Annotated[
+        str | None, typer.Option("--until", help=f"A suspension: it ends by itself at this instant: {INSTANT_HELP}.")
+    ] = None,
+    emergency: Annotated[
+        Emergency | None, typer.Option("--emergency", help="End access at once, the notice after; say why above.")
+    ] = None,
+    legal_ground: Annotated[str, typer.Option("--legal-ground", help="The law it rests on, if on one.")] = "",
     yes: YesFlag = False,
     as_json: JsonFlag = False,
 ) -> None:
     grounds = [_ground(text) for text in ground or ()]
     confirm(f"The access of {user} will end: {reason}", yes=yes)
     with open_desk() as desk:
-        cause = Cause(by, reason, grounds, facts, automated, redress, regime, override_reason)
+        ends_at = desk.when(until, "--until")
+        cause = Cause(
+            by,
+            reason,
+            grounds,
+            facts,
+            automated,
+            redress,
+            regime,
+            override_reason,
+            scope,
+            ends_at,
+            emergency,
+            legal_ground,
+        )
         found = desk.database.run(_terminate, user, cause, notice_days, notice_at, effective_at, desk)
     if as_json:
         return print_json(found)
@@ -121,6 +146,88 @@ def override(
 ) -> None:
     confirm(f"The access of {user} will end although no notice is proven sent.", yes=yes)
     _change(terminations.override, "overridden", user, reason, as_json)
+
+
+@app.command(help="Stay a termination: it has no effect until it is resumed.")
+def stay(
+    user: User,
+    reason: Annotated[str, typer.Option("--reason", help="Why; it is recorded and shown.")],
+    as_json: JsonFlag = False,
+) -> None:
+    _change(appeals.hold, "stayed", user, reason, as_json)
+
+
+@app.command(help="End the stay of a termination.")
+def resume(
+    user: User,
+    reason: Annotated[str, typer.Option("--reason", help="Why; it is recorded.")],
+    as_json: JsonFlag = False,
+) -> None:
+    _change(appeals.resume, "resumed", user, reason, as_json)
+
+
+@app.command(help="Take down a user's appeal against a termination.")
+def appeal(
+    user: User,
+    text: Annotated[str, typer.Option("--text", help="What the user says.")],
+    stay: Annotated[bool, typer.Option("--stay", help="No effect until staff have decided.")] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    def work(session: Session, desk: Desk) -> shapes.Shape:
+        latest = terminations.latest(session, users.user(session, user))
+        request = appeals.appeal(session, latest, text, source="cli", stay=stay, now=desk.now)
+        return shapes.request(session, request, zone=desk.zone, now=desk.now)
+
+    with open_desk() as desk:
+        found = desk.database.run(work, desk)
+    if as_json:
+        return print_json(found)
+    return print_line(f"Request {found['number']}: {found['subject']}.")
+
+
+@app.command("notice-given", help="Record that staff gave the notice of a termination themselves, with the evidence.")
+def notice_given(
+    user: User,
+    by: Annotated[ToldBy, typer.Option("--by", help="How.")],
+    evidence: Annotated[str, typer.Option("--evidence", help="The number of the letter, or where it was published.")],
+    told_at: Annotated[str, typer.Option("--at", help=f"When: {INSTANT_HELP}.")] = "now",
+    as_json: JsonFlag = False,
+) -> None:
+    def work(session: Session, desk: Desk) -> shapes.Shape:
+        found = announcing.told_otherwise(
+            session,
+            terminations.latest(session, users.user(session, user)),
+            by,
+            evidence=evidence,
+            told_at=desk.when(told_at, "--at") or desk.now,
+            zone=desk.zone,
+            now=desk.now,
+        )
+        return shapes.termination(session, found, now=desk.now)
+
+    with open_desk() as desk:
+        found = desk.database.run(work, desk)
+        if as_json:
+            return print_json(found)
+        return print_line(f"Termination {found['id']} of {user}: {_outlook(found, desk)}")
+
+
+@app.command("statement", help="Print the reasons of a termination in the fields of the EU's DSA database, as JSON.")
+def statement(
+    user: User,
+    category: Annotated[str, typer.Option("--category", help="The database's category.")] = Filing().category,
+    source_type: Annotated[str, typer.Option("--source-type", help="How the case came up.")] = Filing().source_type,
+    automated_detection: Annotated[bool, typer.Option("--automated-detection", help="A machine found it.")] = False,
+) -> None:
+    filing = Filing(category, source_type, automated_detection=automated_detection)
+
+    def work(session: Session, desk: Desk) -> shapes.Shape:
+        latest = terminations.latest(session, users.user(session, user))
+        return reasons.statement(session, latest, filing, settings=desk.settings)
+
+    with open_desk() as desk:
+        print_json(desk.database.read(work, desk))
+    print_note("The database takes no personal data: see that reason and facts name nobody.")
 
 
 def _change(change: Callable[..., Termination], done: str, user: str, reason: str, as_json: bool) -> None:

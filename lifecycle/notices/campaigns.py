@@ -185,6 +185,9 @@ def _access_ended(now: datetime) -> ColumnElement[bool]:
             col(Termination.reinstated_at).is_(None),
             col(Termination.rescinded_at).is_(None),
             col(Termination.takes_effect_at) <= now,
+            Termination.scope == "",
+            col(Termination.ends_at).is_(None),
+            col(Termination.stayed_at).is_(None),
         )
         .exists()
     )

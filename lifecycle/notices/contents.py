@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from babel.dates import format_date, format_time, get_timezone_name
 from sqlmodel import Session
 
-from lifecycle import bindings, clauses, clocks, ledger, links, requests, standing, terminations
+from lifecycle import bindings, clauses, clocks, effects, ledger, links, requests, standing, terminations
 from lifecycle.documents import store
 from lifecycle.models import Document, Notice, Reply, Request, Termination, User, Version
 from lifecycle.notices.rendering import renderer
@@ -17,6 +17,7 @@ from lifecycle.settings import Settings
 from lifecycle.states import Mode, Purpose, add_calendar
 
 ANSWERABLE = {Mode.EXPLICIT, Mode.SILENCE}
+ENDINGS = {Purpose.TERMINATION_NOTICE, Purpose.TERMINATION_EFFECTIVE, Purpose.INACTIVITY_WARNING}
 REMINDERS = {Purpose.ACCEPTANCE_REMINDER, Purpose.ACCEPTANCE_OVERDUE}
 
 
@@ -64,14 +65,16 @@ def unwanted(session: Session, notice: Notice, *, now: datetime) -> str:
             return "the version was withdrawn"
         user = session.get_one(User, notice.user_id)
         ended = standing.open_termination(session, user)
-        if ended is not None and ended.takes_effect_at is not None and ended.takes_effect_at <= now:
+        if ended is not None and ended.is_whole and ended.in_effect(now):
             return "the user's access has ended"
         if notice.purpose in REMINDERS and ledger.last_answer(session, user, version):
             return "the user has answered"
-    if notice.purpose in {Purpose.TERMINATION_NOTICE, Purpose.TERMINATION_EFFECTIVE}:
+    if notice.purpose in ENDINGS:
         termination = session.get_one(Termination, notice.termination_id)
         if termination.rescinded_at is not None or termination.reinstated_at is not None:
             return "the termination was taken back"
+        if notice.purpose is Purpose.INACTIVITY_WARNING and termination.in_effect(now):
+            return "the termination took effect"
     if notice.purpose in {Purpose.ERASURE_SCHEDULED, Purpose.REQUEST_OVERDUE}:
         return _request_over(session.get_one(Request, notice.request_id), notice.purpose)
     return ""
@@ -137,6 +140,11 @@ def _termination(session: Session, notice: Notice, who: Reader, now: datetime) -
         "redress": termination.redress,
         "surviving": [_clause(c, who) for c in clauses.surviving(session, _user(who), at=termination.decided_at)],
         "override_reason": termination.override_reason,
+        "scope": termination.scope,
+        "ends_on": who.day(termination.ends_at) if termination.ends_at else None,
+        "emergency": termination.emergency,
+        "legal_ground": termination.legal_ground,
+        "exit_right": termination.exit_right,
     }
 
 
@@ -148,6 +156,7 @@ def _undone(session: Session, notice: Notice, who: Reader, now: datetime) -> dic
         "rescinded_on": who.day(undone),
         "reinstated_on": who.day(undone),
         "used_again": termination.undo_reason == terminations.USED_AGAIN,
+        "suspension_over": termination.undo_reason == effects.SUSPENSION_OVER,
         "reason": termination.undo_reason,
     }
 
@@ -222,6 +231,7 @@ BUILDERS: dict[Purpose, Builder] = {
     Purpose.ACCEPTANCE_OVERDUE: _version,
     Purpose.TERMINATION_NOTICE: _termination,
     Purpose.TERMINATION_EFFECTIVE: _termination,
+    Purpose.INACTIVITY_WARNING: _termination,
     Purpose.TERMINATION_RESCINDED: _undone,
     Purpose.REINSTATED: _undone,
     Purpose.REQUEST_RECEIVED: _about_request,

@@ -11,7 +11,7 @@ from babel.dates import format_date, format_time, get_timezone_name
 
 from lifecycle.errors import TemplateError
 from lifecycle.notices.rendering import CONTROLS, Rendered, Renderer, compose
-from lifecycle.states import TEMPLATED, Channel, Initiator, Mode, Purpose, RequestKind
+from lifecycle.states import TEMPLATED, Channel, Emergency, Initiator, Mode, Purpose, RequestKind
 
 URL = "https://policies.example.com"
 SENT = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -111,12 +111,18 @@ def _samples(locale: str) -> dict[str, dict[str, Any]]:
             "redress": texts["redress"],
             "surviving": [{**clause, "number": "9", "title": texts["survives"], "text": texts["surviving_text"]}],
             "override_reason": "",
+            "scope": "",
+            "ends_on": None,
+            "emergency": None,
+            "legal_ground": "",
+            "exit_right": "",
         },
         "undone": {
             "decided_on": told,
             "rescinded_on": undone,
             "reinstated_on": undone,
             "used_again": False,
+            "suspension_over": False,
             "reason": texts["undone"],
         },
         "request": {
@@ -145,6 +151,7 @@ _ABOUT: dict[Purpose, str] = {
     Purpose.ACCEPTANCE_OVERDUE: "version",
     Purpose.TERMINATION_NOTICE: "termination",
     Purpose.TERMINATION_EFFECTIVE: "termination",
+    Purpose.INACTIVITY_WARNING: "termination",
     Purpose.TERMINATION_RESCINDED: "undone",
     Purpose.REINSTATED: "undone",
     Purpose.REQUEST_RECEIVED: "request",
@@ -172,6 +179,9 @@ _TERMINATION_TURNS: list[Mapping[str, Any]] = [
     *({"initiated_by": initiator} for initiator in Initiator),
     {"automated": True, "override_reason": "The mailbox is gone.", "notice_days": 0},
     {"facts": "", "grounds": [], "redress": "", "surviving": []},
+    {"scope": "posting", "ends_on": "1 April 2026", "legal_ground": "Penal Code, § 1", "grounds": []},
+    *({"emergency": emergency, "override_reason": "A court order."} for emergency in Emergency),
+    {"initiated_by": Initiator.USER, "exit_right": "version 2 of terms"},
     {"notice_days": 1, "grounds": [_CLAUSE, {**_CLAUSE, "number": "", "title": "", "text": ""}]},
 ]
 _KINDS: list[Mapping[str, Any]] = [{"kind": kind} for kind in RequestKind]
@@ -181,8 +191,9 @@ TURNS: dict[Purpose, list[Mapping[str, Any]]] = {
     Purpose.ACCEPTANCE_OVERDUE: [],
     Purpose.TERMINATION_NOTICE: _TERMINATION_TURNS,
     Purpose.TERMINATION_EFFECTIVE: _TERMINATION_TURNS,
+    Purpose.INACTIVITY_WARNING: [],
     Purpose.TERMINATION_RESCINDED: [{"used_again": True}],
-    Purpose.REINSTATED: [{"used_again": True}],
+    Purpose.REINSTATED: [{"used_again": True}, {"suspension_over": True}],
     Purpose.REQUEST_RECEIVED: [*_KINDS, {"due_on": None, "prove_url": None}, {"external_id": ""}],
     Purpose.REQUEST_EXTENDED: [*_KINDS, {"external_id": ""}],
     Purpose.REQUEST_ANSWERED: _KINDS,
@@ -203,6 +214,9 @@ FREE = {
     "facts",
     "redress",
     "override_reason",
+    "scope",
+    "legal_ground",
+    "exit_right",
     "answer",
 }
 

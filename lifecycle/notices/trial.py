@@ -34,7 +34,7 @@ def mail_to(
     user = users.user(session, external_id)
     channel = outbox.first_channel(user)
     ended = standing.open_termination(session, user)
-    if ended is not None and ended.takes_effect_at is not None and ended.takes_effect_at <= now:
+    if ended is not None and ended.is_whole and ended.in_effect(now):
         raise RuleRefused(f"{external_id!r} would not be told: {ACCESS_ENDED}.")
     if channel is None:
         raise RuleRefused(f"{external_id!r} would not be told: {outbox.NO_ADDRESS}.")
