@@ -33,8 +33,8 @@ class Thresholds:
 
 
 # Chosen on labelled questions, a wrong answer as bad as three right ones are good: see docs/answers.md.
-BY_WORDS = Thresholds(0.46, 0.3)
-BY_MEANING = Thresholds(0.62, 0.5)
+BY_WORDS = Thresholds(0.45, 0.28)
+BY_MEANING = Thresholds(0.58, 0.4)
 
 
 class Outcome(StrEnum):
@@ -123,8 +123,8 @@ def answer(
     said = wording.of(locale or (read[0].locale if read else ""))
     if not read:
         return Answer([], said.nothing_in_force)
-    if route := aside(question, read):
-        return Answer([], said.aside[route], route=wording.ROUTES[route])
+    if about := aside(question, read):
+        return Answer([], said.aside.get(about, said.silent), route=wording.ROUTES.get(about, ""))
     ranked = rank(question, read, settings=settings)
     close = [found for found in ranked if found.close]
     candidates = _quotes(close[:CANDIDATES], settings)
@@ -147,14 +147,20 @@ def rank(question: str, read: Sequence[Source], *, settings: Settings, k: int = 
     """The `k` best passages of each source, those that answer first, then by score."""
     found = []
     for source in read:
-        usual = BY_MEANING if source.reading.by_meaning else BY_WORDS
-        answered = usual.answered if settings.answer_threshold is None else settings.answer_threshold
-        closest = usual.closest if settings.closest_threshold is None else settings.closest_threshold
+        least = thresholds(settings, by_meaning=source.reading.by_meaning)
         found += [
-            Found(hit, source, hit.score >= answered, hit.score >= min(closest, answered))
+            Found(hit, source, hit.score >= least.answered, hit.score >= least.closest)
             for hit in source.reading.index.search(question, k=k)
         ]
     return sorted(found, key=lambda found: -found.hit.score)
+
+
+def thresholds(settings: Settings, *, by_meaning: bool) -> Thresholds:
+    """Those of the settings, else those measured for the way of ranking."""
+    usual = BY_MEANING if by_meaning else BY_WORDS
+    answered = usual.answered if settings.answer_threshold is None else settings.answer_threshold
+    closest = usual.closest if settings.closest_threshold is None else settings.closest_threshold
+    return Thresholds(answered, min(closest, answered))
 
 
 def aside(question: str, read: Sequence[Source]) -> str:

@@ -95,6 +95,7 @@ class Language:
         self._common = frozenset(map(self.stem, self._fold(words["common"]).split()))
         named = [(f"@{name}", topic) for kind in ("topics", "shapes") for name, topic in words[kind].items()]
         self._shapes = frozenset(f"@{name}" for name in words["shapes"])
+        self.needed = frozenset(f"@{name}" for name, shape in words["shapes"].items() if shape.get("needed"))
         self._saying = _Patterns((name, self._fold(topic["said"])) for name, topic in named)
         self._asking = _Patterns((name, self._fold(topic["said"] + " " + topic["asked"])) for name, topic in named)
         self._asides = _Patterns((name, self._fold(patterns)) for name, patterns in words["aside"].items())

@@ -21,7 +21,11 @@ CONTEXT = 0.5
 # What the rest of its section adds to a passage.
 SECTION = 0.2
 # What a topic the text does not know weighs when the words that named it name another that it does.
-ALTERNATIVE = 0.4
+ALTERNATIVE = 0.2
+# A name that the text knows: a question that speaks of Google is about the passage that does.
+NAMED = 3.0
+# A question for a period or a sum is hardly answered by a passage that holds none.
+LACKING = 0.7
 # A question that names no topic of the field is seldom one that a policy answers.
 OFF_TOPIC = 0.65
 # With a model, the likeness of meaning counts whole and the words this much.
@@ -36,6 +40,9 @@ _COMPANY = re.compile(
 )
 _OPENING = 12
 _NAME = re.compile(r"[A-Z]\w{2,}")
+_INSIDE = re.compile(r"(?<=[a-z,] )([A-Z][a-z]\w+)")
+_SMALL = re.compile(r"\b[a-z]\w+")
+_NOUNS_ARE_CAPITAL = {"de", "lb"}
 _YOU = {"de": "ihr"}
 
 
@@ -70,6 +77,7 @@ class Index:
             words.update(said)
             for term, count in self._terms(said, f"{passage.heading} {passage.leading}").items():
                 self._postings[term][n] = count
+        self._names = self._proper_names() if self._language.code not in _NOUNS_ARE_CAPITAL else frozenset()
         self._vocabulary = frozenset(word for word in words if len(word) >= SHORTEST_TO_CORRECT)
         lengths = [len(passage.text) + len(passage.leading) for passage in self.passages]
         mean = sum(lengths) / max(len(lengths), 1)
@@ -86,8 +94,20 @@ class Index:
         if self._meaning and scores:
             likeness = self._meaning.likeness(question)
             scores = {n: like + WORDS * scores.get(n, 0.0) for n, like in enumerate(likeness)}
+        for shape in parts.keys() & self._language.needed:
+            having = self._postings.get(shape, {})
+            scores = {n: score if n in having else LACKING * score for n, score in scores.items()}
         best = sorted(scores, key=lambda n: (-scores[n], n))[:k]
         return [Hit(self.passages[n], scores[n], _reasons(parts, n)) for n in best]
+
+    def _proper_names(self) -> frozenset[str]:
+        """The stems of words that stand with a capital inside sentences, and never without."""
+        capital, small = set(), set()
+        for passage in self.passages:
+            text = _LINK_TARGET.sub("]", passage.text)
+            capital |= {match[1].lower() for match in _INSIDE.finditer(text)}
+            small |= set(_SMALL.findall(text))
+        return frozenset(map(self._language.stem, capital - small))
 
     def _by_words(self, parts: Mapping[str, tuple[float, Mapping[int, float]]]) -> dict[int, float]:
         """The share of the question's weight that is in each passage, and a little for what is around it."""
@@ -113,7 +133,7 @@ class Index:
             rarity = math.log(1 + (len(self.passages) - len(seen) + 0.5) / (len(seen) + 0.5))
             if not seen and asked.places.get(term, frozenset([-1])) <= spoken_of:
                 unknown *= ALTERNATIVE
-            weight = rarity * (known if seen else unknown)
+            weight = rarity * (known if seen else unknown) * (NAMED if term in self._names else 1)
             found = {n: weight * min(1.0, count * (K1 + 1) / (count + self._damping[n])) for n, count in seen.items()}
             parts[term] = (weight / (1 if asked.on_topic else OFF_TOPIC), found)
         return parts

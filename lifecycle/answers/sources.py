@@ -166,8 +166,15 @@ class _Text:
 
 @lru_cache(maxsize=READ_AT_ONCE)
 def _read(source: _Text, locale: str, names: str, model_dir: Path | None, kept_in: Path | None) -> Reading:
-    text = source.take()
+    chosen = model(model_dir.absolute()) if model_dir else None
+    return read(source.take(), locale=locale, names=names, chosen=chosen, kept_in=kept_in)
+
+
+def read(
+    text: str, *, locale: str, names: str = "", chosen: Model | None = None, kept_in: Path | None = None
+) -> Reading:
+    """Make a text ready: by its words, and with a model by its meaning, whose workings may be kept in a folder."""
     pieces = sections.split(text)
     found = passages(text, pieces, locale=locale)
-    meaning = Meaning(model(model_dir.absolute()), found, kept_in=kept_in) if model_dir else None
+    meaning = Meaning(chosen, found, kept_in=kept_in) if chosen else None
     return Reading(text, pieces, Index(found, locale=locale, names=names, meaning=meaning), meaning is not None)

@@ -48,6 +48,7 @@ COMMANDS = {
     "notice": ("notice", "Notices: list, show, resolve."),
     "request": ("request", "What people asked of staff: list, open, answer, extend, refuse, prove, erase …"),
     "ask": ("ask", "Ask the policies a question; the answer is quoted from them."),
+    "answers": ("answers", "How well questions are answered: evaluate, tune."),
     "choice": ("choice", "A user's opt-ins and opt-outs: list, set."),
     "template": ("template", "Mail templates: check, preview."),
     "history": ("history", "The append-only history: verify."),
