@@ -5,12 +5,13 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import update
 from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from lifecycle import history, requests
 from lifecycle.errors import Conflict, InvalidInput
 from lifecycle.models import Notice, Termination, User
 from lifecycle.notices import outbox
-from lifecycle.states import Channel, NoticeStatus, Purpose, RequestKind, ToldBy, add_calendar
+from lifecycle.states import PROVEN_STATUSES, Channel, Initiator, NoticeStatus, Purpose, RequestKind, ToldBy, add_calendar
 
 
 def announce(session: Session, termination: Termination, user: User, *, due_at: datetime, now: datetime) -> None:
@@ -106,16 +107,47 @@ def failed(session: Session, notice: Notice, *, now: datetime) -> None:
     termination, user = session.get_one(Termination, notice.termination_id), session.get_one(User, notice.user_id)
     if _taken_back(termination):
         return
-    tried = session.exec(
-        select(Notice.channel).where(
-            Notice.termination_id == termination.id, Notice.purpose == Purpose.TERMINATION_NOTICE
-        )
-    ).all()
+    if _owe_next(session, termination, user, now=now) is None:
+        _tell_staff(session, termination, user, notice.reason or "every channel failed", now=now)
+
+
+def _owe_next(session: Session, termination: Termination, user: User, *, now: datetime) -> Notice | None:
+    """The notice over a channel that was not tried yet, if there is one."""
+    of_termination = (Notice.termination_id == termination.id, Notice.purpose == Purpose.TERMINATION_NOTICE)
+    tried = session.exec(select(Notice.channel).where(*of_termination)).all()
     channel = outbox.next_channel(user, [Channel(name) for name in tried])
     if channel is None:
-        _tell_staff(session, termination, user, notice.reason or "every channel failed", now=now)
-    else:
-        owe(session, Purpose.TERMINATION_NOTICE, termination, user, channel=channel, now=now)
+        return None
+    return owe(session, Purpose.TERMINATION_NOTICE, termination, user, channel=channel, now=now)
+
+
+def came_back(session: Session, notice: Notice, *, zone: ZoneInfo, now: datetime) -> None:
+    """The proof is gone: unless it is in effect, the termination waits for another. Staff are told in any case."""
+    termination, user = session.get_one(Termination, notice.termination_id), session.get_one(User, notice.user_id)
+    if _taken_back(termination):
+        return
+    running = (
+        col(Termination.id) == termination.id,
+        col(Termination.took_effect_at).is_(None),
+        col(Termination.takes_effect_at) > now,
+        col(Termination.initiated_by) != Initiator.USER,
+        *(col(other).is_(None) for other in (Termination.told_by, Termination.emergency, Termination.overridden_at)),
+    )
+    if session.execute(update(Termination).where(*running).values(takes_effect_at=None)).rowcount:  # type: ignore[attr-defined]
+        history.record(session, "clock", "lost its proof", "termination", termination.id, now=now, notice=notice.id)
+    for proof in session.exec(_proofs(termination)).all():
+        assert proof.sent_at is not None
+        sent(session, termination.id, sent_at=proof.sent_at, zone=zone, now=now)
+    session.refresh(termination)
+    owed = _owe_next(session, termination, user, now=now)
+    then = f"It is owed over {owed.channel.value} now" if owed else "There is no other channel"
+    _tell_staff(session, termination, user, f"The notice came back: {notice.reason}. {then}", now=now)
+
+
+def _proofs(termination: Termination) -> SelectOfScalar[Notice]:
+    of_termination = (Notice.termination_id == termination.id, Notice.purpose == Purpose.TERMINATION_NOTICE)
+    proven = col(Notice.status).in_(PROVEN_STATUSES)
+    return select(Notice).where(*of_termination, proven).order_by(col(Notice.sent_at))
 
 
 def in_doubt(session: Session, notice: Notice, *, now: datetime) -> None:

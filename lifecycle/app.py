@@ -15,6 +15,7 @@ from lifecycle import __version__
 from lifecycle.api import api
 from lifecycle.db import Database, open_database
 from lifecycle.errors import ConfigurationError
+from lifecycle.notices.inbox import receiving
 from lifecycle.scheduler import Clockwork, utc_now
 from lifecycle.settings import Settings, load_settings
 from lifecycle.web import health, pages
@@ -80,11 +81,13 @@ async def serving(pages: FastAPI, *, host: str = "127.0.0.1", port: int) -> Asyn
 
 @asynccontextmanager
 async def running(app: App, *, web: bool, worker: bool, host: str = "127.0.0.1", port: int) -> AsyncIterator[None]:
-    """Run the pages with the HTTP interface, the worker, or both while the block runs."""
+    """Run the pages with the HTTP interface, the worker with its inbox, or both while the block runs."""
     async with AsyncExitStack() as stack:
         if web:
             await stack.enter_async_context(serving(site(app), host=host, port=port))
         if worker:
+            if app.settings.inbox_listen:
+                await stack.enter_async_context(receiving(app.database, app.settings, clock=app.clock))
             clockwork = app.clockwork()
             clockwork.start()
             stack.push_async_callback(clockwork.stop)

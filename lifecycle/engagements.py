@@ -3,15 +3,15 @@
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from sqlmodel import Session
+from sqlmodel import Session, col, select
 
 from lifecycle import deeming, ledger
 from lifecycle.bindings import Bound as Bound
 from lifecycle.bindings import binding, deadline
 from lifecycle.documents import store
 from lifecycle.errors import InvalidInput, RuleRefused
-from lifecycle.models import Body, Document, Engagement, Trace, User, Version
-from lifecycle.states import ANSWERS, Channel, EngagementKind, Mode
+from lifecycle.models import Body, Document, Engagement, Notice, Trace, User, Version
+from lifecycle.states import ANSWERS, PROVEN_STATUSES, Channel, EngagementKind, Mode
 
 BY_USERS = (*ANSWERS, EngagementKind.VIEWED, EngagementKind.ACKNOWLEDGED, EngagementKind.IMPORTED)
 
@@ -150,6 +150,21 @@ def tell(
         channel=channel.value,
         notice_id=notice_id,
     )
+
+
+def notice_came_back(session: Session, user: User, version: Version, *, notice_id: int, now: datetime) -> None:
+    """Record that a notice of a version did not reach the user: what rested on it binds no more, no deadline runs.
+
+    If another notice of the version is proven sent, the user was told by that one, from its instant on.
+    """
+    nth = ledger.count(session, user, version, EngagementKind.BOUNCED) + 1
+    kind = EngagementKind.BOUNCED
+    ledger.write(session, user, version, kind, nth, at=now, actor="clock", now=now, notice_id=notice_id)
+    of_version = (Notice.user_id == user.id, Notice.version_id == version.id)
+    proven = select(Notice).where(*of_version, col(Notice.status).in_(PROVEN_STATUSES))
+    other = session.exec(proven.order_by(col(Notice.sent_at)).limit(1)).first()
+    if other is not None and other.sent_at is not None:
+        tell(session, user, version, notice_id=other.id, channel=other.channel, sent_at=other.sent_at, now=now)
 
 
 def import_binding(

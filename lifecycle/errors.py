@@ -36,6 +36,13 @@ class RuleRefused(AssentError):
     title = "Refused by a rule"
 
 
+class NotYet(AssentError):
+    """It cannot be done at this moment; the same again in a while can."""
+
+    status = 503
+    title = "Not yet"
+
+
 class ConfigurationError(AssentError):
     """A setting is missing or wrong; the message names the variable."""
 

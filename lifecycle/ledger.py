@@ -1,7 +1,9 @@
 """What is on record between users and versions: append-only facts, written once, never changed."""
 
 from datetime import datetime
+from typing import Any
 
+from sqlalchemy import ColumnElement
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, func, select
 
@@ -23,6 +25,7 @@ def write(
     now: datetime,
     **facts: object,
 ) -> Engagement:
+    """Write the fact down once. One that rested on a notice which came back is void, and makes room for the next."""
     row = {"user_id": user.id, "version_id": version.id, "kind": kind, "nth": nth, "at": at, "recorded_at": now}
     texts = {"actor": actor, "channel": "", "sha256": "", "locale": "", "wording": ""}
     added = insert_once(session, Engagement, [{**row, **texts, **facts}])
@@ -36,11 +39,20 @@ def write(
     ).one()
     if added:
         history.record(session, actor, kind.value, "engagement", found.id, now=now, user=user.id, version=version.id)
+    elif found.notice_id is not None and session.exec(select(Engagement.id).where(_void(found))).first() is not None:
+        return write(session, user, version, kind, nth + 1, at=at, actor=actor, now=now, **facts)
     return found
 
 
 def facts(session: Session, user: User) -> list[Engagement]:
-    """All that is recorded of a user, oldest first."""
+    """What counts of a user's record, oldest first: without what rested on a notice that came back."""
+    known = record(session, user)
+    void = {fact.notice_id for fact in known if fact.kind is EngagementKind.BOUNCED}
+    return [fact for fact in known if fact.notice_id is None or fact.notice_id not in void]
+
+
+def record(session: Session, user: User) -> list[Engagement]:
+    """All that is recorded of a user, oldest first, with what is void."""
     of_user = select(Engagement).where(Engagement.user_id == user.id)
     return list(session.exec(of_user.order_by(col(Engagement.at), col(Engagement.id))))
 
@@ -63,9 +75,22 @@ def last_answer(session: Session, user: User, version: Version, *, until: dateti
 def first(session: Session, user: User, version: Version, kind: EngagementKind) -> Engagement | None:
     return session.exec(
         select(Engagement).where(
-            Engagement.user_id == user.id, Engagement.version_id == version.id, Engagement.kind == kind
+            Engagement.user_id == user.id,
+            Engagement.version_id == version.id,
+            Engagement.kind == kind,
+            ~_void(Engagement),
         )
     ).first()
+
+
+def _void(fact: Any) -> ColumnElement[bool]:
+    """Whether a fact rests on a notice that came back."""
+    came_back = aliased(Engagement)
+    return (
+        select(came_back.id)
+        .where(came_back.kind == EngagementKind.BOUNCED, came_back.notice_id == fact.notice_id)
+        .exists()
+    )
 
 
 def count(session: Session, user: User, version: Version, kind: EngagementKind) -> int:
@@ -81,12 +106,15 @@ def unanswered(session: Session, mode: Mode, *, after: int = 0, limit: int = 100
     settled = (
         select(other.id)
         .where(other.user_id == Engagement.user_id, other.version_id == Engagement.version_id)
-        .where(col(other.kind).in_([*ANSWERS, EngagementKind.DEEMED_BY_SILENCE, EngagementKind.IMPORTED]))
+        .where(
+            col(other.kind).in_([*ANSWERS, EngagementKind.DEEMED_BY_SILENCE, EngagementKind.IMPORTED]), ~_void(other)
+        )
     )
     told = (
         select(Engagement)
         .join(Version, col(Version.id) == col(Engagement.version_id))
         .where(Version.mode == mode, col(Version.withdrawn_at).is_(None))
-        .where(Engagement.kind == EngagementKind.NOTIFIED, col(Engagement.id) > after, ~settled.exists())
+        .where(Engagement.kind == EngagementKind.NOTIFIED, col(Engagement.id) > after)
+        .where(~settled.exists(), ~_void(Engagement))
     )
     return list(session.exec(told.order_by(col(Engagement.id)).limit(limit)))

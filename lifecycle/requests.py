@@ -62,6 +62,15 @@ def open_request(
     return request
 
 
+def open_once(session: Session, *, subject: str, details: str, now: datetime) -> None:
+    """Tell staff of something, unless an open request says so already."""
+    same = select(Request.id).where(
+        Request.source == "assent", Request.subject == subject, col(Request.closed_at).is_(None)
+    )
+    if session.exec(same).first() is None:
+        open_request(session, RequestKind.SUPPORT, subject=subject, details=details, source="assent", now=now)
+
+
 def _checked(text: str, name: str, *, empty: bool = False) -> str:
     if not (empty or text.strip()):
         raise InvalidInput(f"The {name} is empty." if name != "subject" else "The request needs a subject.")

@@ -1,15 +1,17 @@
 """Typed settings from the environment (`ASSENT_*`) and `assent.toml`, checked at start."""
 
 import os
+import re
 import secrets
 from email.utils import parseaddr
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
+from urllib.parse import SplitResult, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from babel import Locale, UnknownLocaleError
-from pydantic import AnyHttpUrl, Field, ValidationError, field_validator
+from pydantic import AnyHttpUrl, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -46,6 +48,8 @@ class Settings(BaseSettings):
     smtp_url: str = "smtp://127.0.0.1:25"
     mail_from: str = "notices@localhost"
     reply_to: str = ""
+    inbox_address: str = ""
+    inbox_listen: str = ""
     smtp_connections: Annotated[int, Field(ge=1, le=100)] = 10
     smtp_timeout_seconds: Annotated[float, Field(gt=0, le=600)] = 30.0
     lease_seconds: Annotated[float, Field(gt=0)] = 120.0
@@ -134,12 +138,34 @@ class Settings(BaseSettings):
             )
         return value
 
+    @field_validator("inbox_address")
+    @classmethod
+    def _plain_address(cls, value: str) -> str:
+        local, _, domain = value.rpartition("@")
+        if value and not (re.fullmatch(r"[A-Za-z0-9._-]{1,24}", local) and re.fullmatch(r"[A-Za-z0-9.-]+", domain)):
+            raise ValueError("is not a plain address such as 'assent@in.acme.example'; '+…' is added to its name")
+        return value
+
+    @field_validator("inbox_listen")
+    @classmethod
+    def _listener(cls, value: str) -> str:
+        url = urlsplit(value)
+        if value and (url.scheme not in {"lmtp", "smtp"} or not url.hostname or _port(url) is None):
+            raise ValueError("must be lmtp:// or smtp:// with host and port, such as 'lmtp://127.0.0.1:8724'")
+        return value
+
     @field_validator("mail_from", "reply_to", "staff_email")
     @classmethod
     def _one_address(cls, value: str) -> str:
         if value and ("@" not in value or any(c in value for c in "\r\n")):
             raise ValueError("is not an e-mail address, such as 'Acme <notices@acme.example>'")
         return value
+
+    @model_validator(mode="after")
+    def _inbox_whole(self) -> Self:
+        if self.inbox_listen and not self.inbox_address:
+            raise ValueError("ASSENT_INBOX_LISTEN needs ASSENT_INBOX_ADDRESS: the address at which mail comes in")
+        return self
 
     @cached_property
     def zone(self) -> ZoneInfo:
@@ -176,6 +202,13 @@ def _kept_secret(path: Path) -> str:
     return key
 
 
+def _port(url: SplitResult) -> int | None:
+    try:
+        return url.port
+    except ValueError:
+        return None
+
+
 def ensure_writable(folder: Path) -> None:
     """Make the data folder; raises ConfigurationError naming ASSENT_DATA_DIR when it cannot be written."""
     try:
@@ -204,7 +237,9 @@ SECRET = {"secret_key", "api_token", "discord_token", "database_url", "smtp_url"
 
 
 def _explain(problem: Any) -> str:
-    field = str(problem["loc"][0]) if problem["loc"] else "?"
+    if not problem["loc"]:
+        return str(problem["msg"]).removeprefix("Value error, ") + "."
+    field = str(problem["loc"][0])
     shown = "" if field in SECRET else f" (found {problem['input']!r})"
     message = str(problem["msg"]).removeprefix("Value error, ")
     return f"ASSENT_{field.upper()} {message[0].lower()}{message[1:]}{shown}."

@@ -25,6 +25,7 @@ from lifecycle.models import (
     Engagement,
     Notice,
     Reply,
+    Report,
     Request,
     SectionRow,
     Termination,
@@ -118,7 +119,16 @@ def _named(section: Section) -> Shape:
 
 
 def user(found: User) -> Shape:
-    names = ("external_id", "email", "locale", "time_zone", "discord_id", "created_at", "last_activity_at")
+    names = (
+        "external_id",
+        "email",
+        "email_bounced_at",
+        "locale",
+        "time_zone",
+        "discord_id",
+        "created_at",
+        "last_activity_at",
+    )
     return {name: getattr(found, name) for name in names}
 
 
@@ -212,6 +222,10 @@ def rollout(document: Document, version: VersionRow, seen: Rollout) -> Shape:
 def attempt(found: Attempt) -> Shape:
     names = ("nth", "address", "started_at", "finished_at", "outcome", "code", "reply")
     return {name: getattr(found, name) for name in names}
+
+
+def report(found: Report) -> Shape:
+    return {name: getattr(found, name) for name in ("kind", "code", "address", "text", "source", "at")}
 
 
 def request_state(found: Request, *, zone: ZoneInfo, now: datetime) -> str:

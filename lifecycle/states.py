@@ -47,6 +47,7 @@ class EngagementKind(StrEnum):
     OBJECTED = "objected"
     WITHDRAWN = "withdrawn"
     IMPORTED = "imported"
+    BOUNCED = "bounced"  # the notice came back: what rests on it is void
 
 
 # What a user says to a version; the last one counts.
@@ -118,6 +119,8 @@ class NoticeStatus(StrEnum):
     HELD = "held"
     CANCELLED = "cancelled"
     SKIPPED = "skipped"
+    DELIVERED = "delivered"
+    BOUNCED = "bounced"
 
 
 class RolloutState(StrEnum):
@@ -137,6 +140,19 @@ class AttemptOutcome(StrEnum):
     DEFERRED = "deferred"
     FAILED = "failed"
     UNKNOWN = "unknown"
+
+
+class ReportKind(StrEnum):
+    """What a relay further on says of a mail that was handed over."""
+
+    DELIVERED = "delivered"
+    DELAYED = "delayed"  # it is still being tried
+    UNDELIVERED = "undelivered"  # given up; the address itself may be good: full, too large, taken for spam
+    BAD_ADDRESS = "bad_address"  # given up, because nobody is there
+
+    @property
+    def bounced(self) -> bool:
+        return self in {ReportKind.UNDELIVERED, ReportKind.BAD_ADDRESS}
 
 
 class Initiator(StrEnum):
@@ -186,6 +202,8 @@ CLAIMS = frozenset({RequestKind.ERASURE, RequestKind.ACCESS, RequestKind.OPT_OUT
 
 # Waiting for the dispatcher, at their due instant.
 PENDING_STATUSES = (NoticeStatus.OWED, NoticeStatus.DEFERRED, NoticeStatus.UNKNOWN)
+# Proof that the notice was sent, as long as it has not come back.
+PROVEN_STATUSES = (NoticeStatus.SENT, NoticeStatus.DELIVERED)
 
 NOTICE_TRANSITIONS: dict[NoticeStatus, frozenset[NoticeStatus]] = {
     NoticeStatus.OWED: frozenset(
@@ -200,10 +218,12 @@ NOTICE_TRANSITIONS: dict[NoticeStatus, frozenset[NoticeStatus]] = {
     ),
     NoticeStatus.HELD: frozenset({NoticeStatus.OWED, NoticeStatus.SENT, NoticeStatus.CANCELLED}),
     NoticeStatus.UNKNOWN: frozenset(
-        {NoticeStatus.SENDING, NoticeStatus.SENT, NoticeStatus.OWED, NoticeStatus.CANCELLED}
+        {NoticeStatus.SENDING, NoticeStatus.SENT, NoticeStatus.OWED, NoticeStatus.CANCELLED, NoticeStatus.BOUNCED}
     ),
     NoticeStatus.FAILED: frozenset({NoticeStatus.OWED, NoticeStatus.SENT, NoticeStatus.CANCELLED}),
-    NoticeStatus.SENT: frozenset(),
+    NoticeStatus.SENT: frozenset({NoticeStatus.DELIVERED, NoticeStatus.BOUNCED}),
+    NoticeStatus.DELIVERED: frozenset({NoticeStatus.BOUNCED}),
+    NoticeStatus.BOUNCED: frozenset(),
     NoticeStatus.CANCELLED: frozenset(),
     NoticeStatus.SKIPPED: frozenset({NoticeStatus.OWED, NoticeStatus.CANCELLED}),
 }

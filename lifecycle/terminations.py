@@ -13,7 +13,7 @@ from lifecycle.errors import Conflict, InvalidInput, NotFound
 from lifecycle.models import Ground, Notice, Termination, User
 from lifecycle.notices import outbox
 from lifecycle.standing import open_termination
-from lifecycle.states import Emergency, Initiator, NoticeStatus, Purpose, add_calendar
+from lifecycle.states import PROVEN_STATUSES, Emergency, Initiator, NoticeStatus, Purpose, add_calendar
 
 MAX_DAYS = 3650
 USED_AGAIN = "The service was used again."  # the one reason that is ours; the mails say it in the reader's language
@@ -213,7 +213,7 @@ def rescind(
     session.add(termination)
     history.record(session, actor, "rescinded", "termination", termination.id, now=now)
     outbox.cancel(session, Notice.termination_id == termination.id, reason="the termination was rescinded", now=now)
-    told = {NoticeStatus.SENT, NoticeStatus.SENDING, NoticeStatus.UNKNOWN}
+    told = {*PROVEN_STATUSES, NoticeStatus.SENDING, NoticeStatus.UNKNOWN}
     if any(notice.status in told or notice.doubts for notice in _notices(session, termination)):
         announcing.owe(
             session, Purpose.TERMINATION_RESCINDED, termination, session.get_one(User, termination.user_id), now=now

@@ -13,6 +13,7 @@ from sqlmodel import Session, col, func, select
 from lifecycle import history
 from lifecycle.errors import Conflict, InvalidInput, NotFound
 from lifecycle.models import User
+from lifecycle.notices import outbox
 
 FIELDS = ("email", "locale", "time_zone", "discord_id")
 
@@ -34,9 +35,21 @@ def upsert(session: Session, external_id: str, *, actor: str = "host", now: date
     changed = sorted(name for name, value in values.items() if getattr(user, name) != value)
     for name in changed:
         setattr(user, name, values[name])
+    if "email" in changed:
+        correct_address(session, user, now=now)
     if changed:
         history.record(session, actor, "changed", "user", user.id, now=now, fields=changed)
     return user
+
+
+def correct_address(session: Session, user: User, *, now: datetime) -> None:
+    """Mail goes to the user's address again, and with it what came back before."""
+    if user.email_bounced_at is None:
+        return
+    user.email_bounced_at = None
+    session.add(user)
+    session.flush()
+    outbox.owe_what_came_back(session, user, now=now)
 
 
 def user(session: Session, external_id: str) -> User:

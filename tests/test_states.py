@@ -152,9 +152,14 @@ def test_every_status_says_what_may_follow_and_none_follows_itself() -> None:
     assert all(status not in after for status, after in NOTICE_TRANSITIONS.items())
 
 
-def test_what_was_sent_or_cancelled_stays_so() -> None:
+def test_what_was_cancelled_or_came_back_stays_so() -> None:
     final = {status for status, after in NOTICE_TRANSITIONS.items() if not after}
-    assert final == {NoticeStatus.SENT, NoticeStatus.CANCELLED}
+    assert final == {NoticeStatus.BOUNCED, NoticeStatus.CANCELLED}
+
+
+def test_what_was_sent_can_only_prove_to_have_arrived_or_to_have_come_back() -> None:
+    assert NOTICE_TRANSITIONS[NoticeStatus.SENT] == {NoticeStatus.DELIVERED, NoticeStatus.BOUNCED}
+    assert NOTICE_TRANSITIONS[NoticeStatus.DELIVERED] == {NoticeStatus.BOUNCED}
 
 
 def test_only_what_waits_for_the_dispatcher_is_handed_over() -> None:
@@ -173,7 +178,8 @@ def test_only_a_hand_over_can_end_in_doubt_or_be_put_off() -> None:
 
 def test_a_late_proof_is_taken_in_every_status_in_which_a_copy_may_have_left() -> None:
     deaf = {status for status, after in NOTICE_TRANSITIONS.items() if NoticeStatus.SENT not in after}
-    assert deaf == {NoticeStatus.SENT, NoticeStatus.CANCELLED, NoticeStatus.SKIPPED}
+    done = {NoticeStatus.SENT, NoticeStatus.DELIVERED, NoticeStatus.BOUNCED}
+    assert deaf == {*done, NoticeStatus.CANCELLED, NoticeStatus.SKIPPED}
 
 
 # -- trying again --------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from bots.discord.text import fit, plain, quoted, when
 from lifecycle import requests
 from lifecycle.errors import RuleRefused
 from lifecycle.models import Notice, Reply, Request, User
-from lifecycle.states import MAX_DOUBTS, PENDING_STATUSES, Channel, NoticeStatus
+from lifecycle.states import MAX_DOUBTS, PENDING_STATUSES, PROVEN_STATUSES, Channel, NoticeStatus
 
 if TYPE_CHECKING:
     from bots.discord.client import Bot
@@ -83,8 +83,8 @@ def _fate(session: Session, reply: Reply) -> tuple[str, bool]:
     notices = session.exec(select(Notice).where(Notice.reply_id == reply.id).order_by(col(Notice.id))).all()
     if not notices:
         return "has no address to go to", False
-    last = next((notice for notice in notices if notice.status is NoticeStatus.SENT), notices[-1])
-    if last.status is NoticeStatus.SENT:
+    last = next((notice for notice in notices if notice.status in PROVEN_STATUSES), notices[-1])
+    if last.status in PROVEN_STATUSES:
         return f"delivered {BY[last.channel]}", True
     if last.status is NoticeStatus.UNKNOWN and last.doubts >= MAX_DOUBTS:
         return f"perhaps delivered {BY[last.channel]}; see `assent notice show {last.id}`", True

@@ -6,7 +6,7 @@ from sqlmodel import Session
 from lifecycle import shapes, users
 from lifecycle.api import inputs
 from lifecycle.api.desk import After, Here, Limit, Shape, page
-from lifecycle.notices import outbox
+from lifecycle.notices import outbox, reports
 from lifecycle.states import NoticeStatus, Purpose
 
 router = APIRouter(prefix="/notices")
@@ -35,7 +35,8 @@ def get_notice(desk: Here, number: int) -> Shape:
         found = outbox.notice(session, number)
         tries = [shapes.attempt(attempt) for attempt in outbox.attempts(session, found)]
         message = found.message.decode("utf-8", "replace") if found.message else None
-        return shapes.notice(session, found) | {"tries": tries, "message": message}
+        said = [shapes.report(report) for report in reports.of(session, found)]
+        return shapes.notice(session, found) | {"tries": tries, "reports": said, "message": message}
 
     return desk.read(work)
 

@@ -45,7 +45,7 @@ COMMANDS = {
     "stay": ("termination", "Stay a termination: it has no effect until it is resumed."),
     "resume": ("termination", "End the stay of a termination."),
     "statement": ("termination", "Print the reasons of a termination in the fields of the EU's DSA database, as JSON."),
-    "notice": ("notice", "Notices: list, show, resolve."),
+    "notice": ("notice", "Notices: list, show, resolve, bounce."),
     "request": ("request", "What people asked of staff: list, open, answer, extend, refuse, prove, erase …"),
     "ask": ("ask", "Ask the policies a question; the answer is quoted from them."),
     "answers": ("answers", "How well questions are answered: evaluate, tune."),

@@ -12,8 +12,9 @@ from sqlmodel import Session
 from lifecycle import shapes, users
 from lifecycle.cli.desk import Desk, open_desk
 from lifecycle.cli.output import JsonFlag, print_facts, print_json, print_line, print_table
-from lifecycle.errors import NotFound
-from lifecycle.notices import outbox
+from lifecycle.errors import InvalidInput, NotFound
+from lifecycle.models import Notice
+from lifecycle.notices import outbox, reports
 from lifecycle.states import NoticeStatus, Purpose
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
@@ -87,7 +88,8 @@ def _shown(session: Session, number: int) -> tuple[shapes.Shape, bytes | None]:
     notice = outbox.notice(session, number)
     tries = [shapes.attempt(attempt) for attempt in outbox.attempts(session, notice)]
     text = None if notice.message is None else notice.message.decode("utf-8", errors="replace")
-    return shapes.notice(session, notice) | {"tries": tries, "message": text}, notice.message
+    more = {"tries": tries, "message": text} | _reports(session, notice)
+    return shapes.notice(session, notice) | more, notice.message
 
 
 def _required(number: int, message: bytes | None) -> bytes:
@@ -97,14 +99,46 @@ def _required(number: int, message: bytes | None) -> bytes:
 
 
 def _print_notice(found: shapes.Shape, message: bytes | None, desk: Desk) -> None:
-    shown = {name: value for name, value in found.items() if name not in {"tries", "message"}}
+    shown = {name: value for name, value in found.items() if name not in {"tries", "message", "reports"}}
     print_facts({name.replace("_", " ").capitalize(): value for name, value in shown.items()}, zone=desk.zone)
     print_line()
     rows = [(t["nth"], t["started_at"], t["outcome"], t["code"], t["reply"]) for t in found["tries"]]
     print_table(("Try", "At", "Outcome", "Code", "What the relay said"), rows, zone=desk.zone, empty="Not tried yet.")
+    if found["reports"]:
+        print_line()
+        said = [(r["at"], r["kind"], r["code"], r["address"], r["text"]) for r in found["reports"]]
+        print_table(("Reported", "What", "Code", "Address", "In its words"), said, zone=desk.zone, empty="")
     if message is not None:
         print_line()
         print_line(message.decode("utf-8", errors="replace"))
+
+
+@app.command()
+def bounce(
+    file: Annotated[typer.FileBinaryRead, typer.Argument(help="The bounce as a mail, or - to read it from a pipe.")],
+    as_json: JsonFlag = False,
+) -> None:
+    """Take a bounce by hand, or from a mail server's pipe. It must name a notice of ours, signed or by Message-ID."""
+    data = file.read()
+    with open_desk() as desk:
+        found = desk.database.run(_bounce, data, desk)
+    if as_json:
+        return print_json(found)
+    return print_line(f"Notice {found['id']} is {found['status']}: {found['reports'][-1]['text'] or 'no reason given'}")
+
+
+def _bounce(session: Session, data: bytes, desk: Desk) -> shapes.Shape:
+    notice = reports.take_bounce(session, data, source="staff", settings=desk.settings, now=desk.now)
+    if notice is None:
+        raise InvalidInput(
+            "This is no delivery report about a notice of ours: it needs a signed return path or the notice's "
+            "Message-ID. Nothing was changed."
+        )
+    return shapes.notice(session, notice) | _reports(session, notice)
+
+
+def _reports(session: Session, notice: Notice) -> shapes.Shape:
+    return {"reports": [shapes.report(found) for found in reports.of(session, notice)]}
 
 
 @app.command()
@@ -113,12 +147,13 @@ def resolve(
     outcome: Annotated[Outcome, typer.Argument(help="Send it again, or let it be.")],
     as_json: JsonFlag = False,
 ) -> None:
-    """Settle a notice that is unknown, failed or skipped."""
+    """Settle a notice that is unknown, failed or skipped; or send anew what bounced."""
     with open_desk() as desk:
         found = desk.database.run(_resolve, number, outcome.value, desk)
     if as_json:
         return print_json(found)
-    return print_line(f"Notice {number} is now {found['status']}.")
+    anew = f" Notice {found['id']} is owed in its place." if found["id"] != number else ""
+    return print_line(f"Notice {number} is now {found['status']}." if not anew else anew.strip())
 
 
 def _resolve(session: Session, number: int, outcome: str, desk: Desk) -> shapes.Shape:

@@ -88,7 +88,7 @@ def _shown(session: Session, external_id: str, desk: Desk) -> shapes.Shape:
     endings = select(Termination).where(Termination.user_id == user.id).order_by(col(Termination.id))
     return {
         "user": shapes.user(user),
-        "engagements": [shapes.engagement(session, fact) for fact in ledger.facts(session, user)],
+        "engagements": [shapes.engagement(session, fact) for fact in ledger.record(session, user)],
         "terminations": [shapes.termination(session, found, now=desk.now) for found in session.exec(endings)],
     }
 

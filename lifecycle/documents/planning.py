@@ -10,6 +10,7 @@ from sqlmodel import Session, col, func, select
 
 from lifecycle.models import Campaign, User
 from lifecycle.notices import campaigns
+from lifecycle.notices.outbox import MAILABLE
 from lifecycle.states import Channel, Mode, add_calendar, answer_deadline
 
 HOUR, MINUTE, TICK = timedelta(hours=1), timedelta(minutes=1), timedelta(microseconds=1)
@@ -103,7 +104,7 @@ def plan_mails(session: Session, mails: int, *, begins_at: datetime, per_hour: i
 
 
 def _left(session: Session, campaign: Campaign) -> int:
-    return session.exec(select(func.count()).where(col(User.id) > campaign.cursor, User.email != "")).one()
+    return session.exec(select(func.count()).where(col(User.id) > campaign.cursor, MAILABLE)).one()
 
 
 def too_late(

@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import Index, LargeBinary, Text, UniqueConstraint, text
 
 from lifecycle.models.base import STRICT, Field, SQLModel, choice, instant, key, maybe_instant
-from lifecycle.states import MAX_DOUBTS, PENDING_STATUSES, AttemptOutcome, Channel, NoticeStatus, Purpose
+from lifecycle.states import MAX_DOUBTS, PENDING_STATUSES, AttemptOutcome, Channel, NoticeStatus, Purpose, ReportKind
 
 # Written out, not bound: only so do both databases see that a query may use the index below.
 WAITING = text(f"status IN {tuple(map(str, PENDING_STATUSES))} AND doubts < {MAX_DOUBTS}")
@@ -68,6 +68,23 @@ class Attempt(SQLModel, table=True):
     outcome: AttemptOutcome = choice(AttemptOutcome, default=AttemptOutcome.STARTED)
     code: int | None = Field(default=None, nullable=True)
     reply: str = Field(default="", sa_type=Text)
+
+
+class Report(SQLModel, table=True):
+    """What was said of a mail after its hand-over, by a bounce or by the provider; `digest` makes it one report."""
+
+    __tablename__ = "reports"
+    __table_args__ = STRICT
+
+    id: int = key()
+    notice_id: int = Field(foreign_key="notices.id", index=True)
+    digest: str = Field(unique=True)
+    kind: ReportKind = choice(ReportKind)
+    code: str = ""
+    address: str = ""
+    text: str = Field(default="", sa_type=Text)
+    source: str
+    at: datetime = instant()
 
 
 class Campaign(SQLModel, table=True):

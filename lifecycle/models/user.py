@@ -17,12 +17,18 @@ class User(SQLModel, table=True):
     id: int = key()
     external_id: str = Field(unique=True)
     email: str = ""
+    email_bounced_at: datetime | None = maybe_instant()
     locale: str = ""
     time_zone: str = ""
     discord_id: str | None = Field(default=None, unique=True, nullable=True)
     created_at: datetime = instant()
     last_activity_at: datetime | None = maybe_instant(index=True)
     erased_at: datetime | None = maybe_instant()
+
+    @property
+    def takes_mail(self) -> bool:
+        """Whether there is an address, and no mail to it came back because nobody is there."""
+        return bool(self.email) and self.email_bounced_at is None
 
 
 class Choice(SQLModel, table=True):

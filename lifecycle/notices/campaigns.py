@@ -15,7 +15,7 @@ from lifecycle import history
 from lifecycle.db import UTCDateTime, insert_once, insert_selected, later_by, take_turn, writers
 from lifecycle.models import Campaign, Notice, Termination, User, Version
 from lifecycle.notices import outbox
-from lifecycle.notices.outbox import NO_ADDRESS
+from lifecycle.notices.outbox import BAD_ADDRESS, MAILABLE, NO_ADDRESS
 from lifecycle.states import Channel, NoticeStatus, Purpose
 
 CHUNK = 5000
@@ -151,7 +151,7 @@ def _owe(
     added = insert_selected(session, Notice, NOTICE_COLUMNS, _rows(campaign, which, first, per_hour, now=now))
     campaign.planned += added
     history.record(session, "clock", "planned", "campaign", campaign.id, now=now, after=after, to=last, notices=added)
-    return session.exec(select(func.count()).where(*which, User.email != "")).one() if per_hour else 0
+    return session.exec(select(func.count()).where(*which, MAILABLE)).one() if per_hour else 0
 
 
 def _concerned(session: Session, campaign: Campaign, after: int, last: int, *, now: datetime) -> tuple[Any, ...]:
@@ -171,10 +171,11 @@ def _concerned(session: Session, campaign: Campaign, after: int, last: int, *, n
 
 def reach(now: datetime) -> tuple[ColumnElement[str], ColumnElement[str]]:
     """SQL for the channel over which a user is told, and for why they are not told at all (empty when they are)."""
-    mailed, chats = col(User.email) != "", col(User.discord_id).is_not(None)
+    chats = col(User.discord_id).is_not(None)
     email, discord = Channel.EMAIL.value, Channel.DISCORD.value
-    channel = case((mailed, email), (chats, discord), else_=email)
-    return channel, case((_access_ended(now), ACCESS_ENDED), (mailed | chats, ""), else_=NO_ADDRESS)
+    channel = case((MAILABLE, email), (chats, discord), else_=email)
+    bad = (col(User.email) != "", BAD_ADDRESS)
+    return channel, case((_access_ended(now), ACCESS_ENDED), (MAILABLE | chats, ""), bad, else_=NO_ADDRESS)
 
 
 def _access_ended(now: datetime) -> ColumnElement[bool]:
@@ -199,7 +200,7 @@ def _rows(campaign: Campaign, which: tuple[Any, ...], first: datetime, per_hour:
     prefix = f"{Purpose.VERSION_PUBLISHED.value}/version:{campaign.version_id}/"  # as outbox.notice_key writes it
     due: ColumnElement[datetime] = literal(first, UTCDateTime())
     if per_hour:  # only mails take a place
-        takes = case((col(User.email) != "", 1), else_=0)
+        takes = case((MAILABLE, 1), else_=0)
         place = func.sum(takes).over(order_by=col(User.id), rows=(None, 0)) - takes
         due = later_by(due, place * (3600.0 / per_hour))
     return (

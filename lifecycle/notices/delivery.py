@@ -5,13 +5,11 @@ leaves at most one notice in doubt for each connection (rule 7).
 """
 
 import asyncio
-import hashlib
 import random
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from email.utils import parseaddr
 
 from sqlalchemy import update
 from sqlmodel import Session, col, select
@@ -20,7 +18,7 @@ from lifecycle import announcing, engagements, history, requests
 from lifecycle.db import Database
 from lifecycle.errors import AssentError, InvalidInput
 from lifecycle.models import Attempt, Notice, Request, User, Version
-from lifecycle.notices import contents, outbox
+from lifecycle.notices import addresses, contents, outbox
 from lifecycle.notices.conversation import Reply
 from lifecycle.notices.rendering import compose, renderer
 from lifecycle.notices.smtp import Relay
@@ -91,14 +89,14 @@ def _take(session: Session, notice: Notice, token: str, settings: Settings, *, n
         _prepare(session, notice, settings, now=now)
     except AssentError as error:
         _move(session, notice, NoticeStatus.FAILED, reason=str(error), now=now)
-        _after_failure(session, notice, now=now)
+        after_failure(session, notice, now=now)
         return None
     _move(session, notice, NoticeStatus.SENDING, now=now)
     notice.attempts += 1
     notice.claim, notice.lease_until = token, now + timedelta(seconds=settings.lease_seconds)
     session.add(Attempt(notice_id=notice.id, nth=notice.attempts, address=notice.address, started_at=now))
     assert notice.message is not None
-    sender = parseaddr(settings.mail_from)[1]
+    sender = addresses.return_path(settings, notice.id)
     return Handover(notice.id, notice.attempts, token, sender, notice.address, notice.message)
 
 
@@ -122,11 +120,13 @@ def write(session: Session, notice: Notice, settings: Settings, *, mark: str = "
     notice.address = who.user.email if who.user else notice.address
     if not notice.address:
         raise InvalidInput("The user has no e-mail address any more.")
+    if who.user and not who.user.takes_mail:
+        raise InvalidInput(outbox.BAD_ADDRESS)
     notice.message = compose(
         rendered,
         sender=settings.mail_from,
         to=notice.address,
-        reply_to=settings.reply_to,
+        reply_to=addresses.reply_to(settings, notice.id),
         message_id=notice.message_id,
         date=now,
     )
@@ -134,8 +134,7 @@ def write(session: Session, notice: Notice, settings: Settings, *, mark: str = "
 
 def message_id(notice: Notice, settings: Settings) -> str:
     """The same for every copy of a notice, and unguessable from outside (RFC 5322, 3.6.4)."""
-    digest = hashlib.sha256(f"{settings.signing_key}/{notice.key}".encode()).hexdigest()[:32]
-    return f"<{digest}@{parseaddr(settings.mail_from)[1].rpartition('@')[2]}>"
+    return addresses.message_id(settings, notice.id, notice.key)
 
 
 def record(session: Session, outcomes: Sequence[Outcome], *, settings: Settings, now: datetime) -> None:
@@ -157,9 +156,7 @@ def _conclude(session: Session, notice: Notice, outcome: Outcome, settings: Sett
     notice.claim, notice.lease_until = "", None
     match reply.outcome:
         case AttemptOutcome.SENT:
-            notice.sent_at = outcome.at
-            _move(session, notice, NoticeStatus.SENT, now=now)
-            _after_sent(session, notice, settings, sent_at=outcome.at, now=now)
+            prove_sent(session, notice, settings, sent_at=outcome.at, now=now)
         case AttemptOutcome.DEFERRED if reply.code is None or notice.attempts < MAX_ATTEMPTS:
             notice.due_at = next_try(now, notice.attempts, random.random())
             _move(session, notice, NoticeStatus.DEFERRED, reason=reply.text, now=now)
@@ -167,7 +164,14 @@ def _conclude(session: Session, notice: Notice, outcome: Outcome, settings: Sett
             doubt(session, notice, due_at=next_try(now, 1, random.random()), now=now)
         case _:
             _move(session, notice, NoticeStatus.FAILED, reason=reply.text, now=now)
-            _after_failure(session, notice, now=now)
+            after_failure(session, notice, now=now)
+
+
+def prove_sent(session: Session, notice: Notice, settings: Settings, *, sent_at: datetime, now: datetime) -> None:
+    """There is proof that the notice was sent: put it down, with what follows."""
+    notice.sent_at = sent_at
+    _move(session, notice, NoticeStatus.SENT, now=now)
+    _after_sent(session, notice, settings, sent_at=sent_at, now=now)
 
 
 def doubt(session: Session, notice: Notice, *, due_at: datetime, now: datetime) -> None:
@@ -220,7 +224,8 @@ def _after_sent(session: Session, notice: Notice, settings: Settings, *, sent_at
         announcing.sent(session, notice.termination_id, sent_at=sent_at, zone=settings.zone, now=now)
 
 
-def _after_failure(session: Session, notice: Notice, *, now: datetime) -> None:
+def after_failure(session: Session, notice: Notice, *, now: datetime) -> None:
+    """The notice cannot reach the user over its channel: owe it over the next one, or tell staff."""
     if notice.purpose is Purpose.TERMINATION_NOTICE:
         announcing.failed(session, notice, now=now)
     elif notice.purpose is Purpose.REQUEST_ANSWERED:

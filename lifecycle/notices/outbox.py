@@ -12,9 +12,20 @@ from lifecycle.db import insert_once
 from lifecycle.errors import Conflict, InvalidInput, NotFound
 from lifecycle.models import Attempt, Campaign, Notice, User
 from lifecycle.models.notice import WAITING
-from lifecycle.states import MAX_DOUBTS, NOTICE_TRANSITIONS, PRIORITIES, Channel, NoticeStatus, Purpose
+from lifecycle.states import (
+    MAX_DOUBTS,
+    NOTICE_TRANSITIONS,
+    PENDING_STATUSES,
+    PRIORITIES,
+    PROVEN_STATUSES,
+    Channel,
+    NoticeStatus,
+    Purpose,
+)
 
 NO_ADDRESS = "no address: the user has neither e-mail nor Discord"
+BAD_ADDRESS = "mail to the user's address came back; correct it"
+MAILABLE = (col(User.email) != "") & col(User.email_bounced_at).is_(None)  # User.takes_mail, in SQL
 PAUSED = "the roll-out is paused"
 CANCELLED = "the roll-out was cancelled: {}"
 
@@ -25,14 +36,14 @@ def notice_key(purpose: Purpose, thing: str, who: str, channel: Channel) -> str:
 
 
 def first_channel(user: User) -> Channel | None:
-    """How a user is reached: by e-mail if there is an address, else over Discord, else not at all."""
-    return Channel.EMAIL if user.email else Channel.DISCORD if user.discord_id else None
+    """How a user is reached: by e-mail if there is a good address, else over Discord, else not at all."""
+    return Channel.EMAIL if user.takes_mail else Channel.DISCORD if user.discord_id else None
 
 
 def next_channel(user: User, failed: Sequence[Channel]) -> Channel | None:
     """The channel to try after others failed; None when there is no other."""
-    open_ones = [(Channel.EMAIL, user.email), (Channel.DISCORD, user.discord_id)]
-    return next((channel for channel, address in open_ones if address and channel not in failed), None)
+    open_ones = [(Channel.EMAIL, user.takes_mail), (Channel.DISCORD, user.discord_id)]
+    return next((channel for channel, good in open_ones if good and channel not in failed), None)
 
 
 def owe(
@@ -56,7 +67,7 @@ def owe(
     someone without an account. What belongs to a paused or cancelled roll-out stands so.
     """
     wanted = channel or (first_channel(user) if user else None)
-    status, reason = _at_first(session, purpose, version_id) if wanted else (NoticeStatus.SKIPPED, NO_ADDRESS)
+    status, reason = _at_first(session, purpose, version_id) if wanted else (NoticeStatus.SKIPPED, _unreached(user))
     notice_id = notice_key(purpose, thing, str(user.id) if user else "-", wanted or Channel.EMAIL)
     row = {
         "key": notice_id,
@@ -95,11 +106,53 @@ def owe(
     return owed
 
 
+def _unreached(user: User | None) -> str:
+    return BAD_ADDRESS if user and user.email else NO_ADDRESS
+
+
 def _at_first(session: Session, purpose: Purpose, version_id: int | None) -> tuple[NoticeStatus, str]:
     campaign = session.exec(select(Campaign).where(Campaign.version_id == version_id)).first() if version_id else None
     if campaign and campaign.cancelled_at is not None and purpose is Purpose.VERSION_PUBLISHED:
         return NoticeStatus.CANCELLED, CANCELLED.format(campaign.cancelled_reason)
     return (NoticeStatus.HELD, PAUSED) if campaign and campaign.paused_at is not None else (NoticeStatus.OWED, "")
+
+
+def owe_again(session: Session, notice: Notice, user: User, *, now: datetime) -> Notice:
+    """Owe by mail anew what came back: a notice of its own, so that the message kept with the first stays as sent."""
+    thing, _, nth = notice.key.split("/")[1].partition("~")
+    return owe(
+        session,
+        notice.purpose,
+        f"{thing}~{int(nth or 1) + 1}",
+        user=user,
+        channel=Channel.EMAIL,
+        now=now,
+        version_id=notice.version_id,
+        termination_id=notice.termination_id,
+        reply_id=notice.reply_id,
+    )
+
+
+def owe_what_came_back(session: Session, user: User, *, now: datetime) -> None:
+    """The address was corrected: owe what came back from the old one, unless the user was told in another way."""
+    lost = (Notice.status == NoticeStatus.BOUNCED) | (
+        (Notice.status == NoticeStatus.FAILED) & (Notice.reason == BAD_ADDRESS)
+    )
+    for notice in session.exec(select(Notice).where(Notice.user_id == user.id, lost).order_by(col(Notice.id))).all():
+        if not _told_otherwise(session, notice):
+            owe_again(session, notice, user, now=now)
+
+
+def _told_otherwise(session: Session, notice: Notice) -> bool:
+    told_or_will_be = [*PROVEN_STATUSES, *PENDING_STATUSES, NoticeStatus.SENDING, NoticeStatus.HELD]
+    same = (
+        Notice.user_id == notice.user_id,
+        Notice.purpose == notice.purpose,
+        Notice.version_id == notice.version_id,
+        Notice.termination_id == notice.termination_id,
+        Notice.reply_id == notice.reply_id,
+    )
+    return session.exec(select(Notice.id).where(*same, col(Notice.status).in_(told_or_will_be))).first() is not None
 
 
 def notice(session: Session, notice_id: int) -> Notice:
@@ -194,10 +247,14 @@ def resolve(session: Session, notice: Notice, outcome: str, *, actor: str = "sta
     """Staff settle a notice that is `unknown`, `failed` or `skipped`: `retry` it, or `drop` it.
 
     Raises Conflict for any other status. A retry keeps the Message-ID, so a copy that did arrive is recognisable.
+    What came back is owed anew by a `retry`, as a notice of its own, which is returned; the mark on the address goes.
     """
+    if notice.status is NoticeStatus.BOUNCED and outcome == "retry":
+        return _resend(session, notice, actor=actor, now=now)
     if notice.status not in {NoticeStatus.UNKNOWN, NoticeStatus.FAILED, NoticeStatus.SKIPPED}:
         raise Conflict(
-            f"Notice {notice.id} is {notice.status.value}; only unknown, failed or skipped ones are settled."
+            f"Notice {notice.id} is {notice.status.value}; only unknown, failed or skipped ones are settled, "
+            "and a bounced one can be retried."
         )
     if outcome == "retry":
         move(notice, NoticeStatus.OWED)
@@ -211,3 +268,13 @@ def resolve(session: Session, notice: Notice, outcome: str, *, actor: str = "sta
     session.add(notice)
     history.record(session, actor, "resolved", "notice", notice.id, now=now, outcome=outcome)
     return notice
+
+
+def _resend(session: Session, notice: Notice, *, actor: str, now: datetime) -> Notice:
+    user = session.get_one(User, notice.user_id)
+    if not user.email:
+        raise Conflict(f"User {user.external_id!r} has no e-mail address any more; give one first.")
+    user.email_bounced_at = None
+    session.add(user)
+    history.record(session, actor, "resolved", "notice", notice.id, now=now, outcome="retry")
+    return owe_again(session, notice, user, now=now)

@@ -299,10 +299,10 @@ def test_what_is_no_address_is_refused_by_name(facts: dict[str, str], named: str
 
 def test_each_copy_of_a_notice_has_the_same_message_id_and_no_other_has_it(make_settings) -> None:
     settings = make_settings()
-    first, again, second = (Notice(key=f"reinstated/termination:{n}/1/email", priority=0) for n in (1, 1, 2))
+    first, again, second = (Notice(id=n, key=f"reinstated/termination:{n}/1/email", priority=0) for n in (1, 1, 2))
     assert message_id(first, settings) == message_id(again, make_settings())
     assert message_id(first, settings) != message_id(second, settings)
     assert message_id(first, settings) != message_id(first, make_settings(secret_key="another"))
     copies = [composed(a_mail(text=text), message_id=message_id(first, settings)) for text in ("One.\n", "Two.\n")]
     assert len({read(copy)["Message-ID"] for copy in copies}) == 1
-    assert re.fullmatch(r"<[0-9a-f]{32}@acme\.example>", message_id(first, settings))
+    assert re.fullmatch(r"<1\.[a-z2-7]{16}@acme\.example>", message_id(first, settings))
