@@ -12,7 +12,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from lifecycle import __version__
-from lifecycle.api import api
+from lifecycle.api import api, hooks
 from lifecycle.db import Database, open_database
 from lifecycle.errors import ConfigurationError
 from lifecycle.notices.inbox import receiving
@@ -46,6 +46,7 @@ def site(app: App) -> FastAPI:
     """The public pages, the HTTP interface under /api/v1, and what a supervisor asks."""
     whole = FastAPI(title="Assent", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
     whole.include_router(health.routes(app.database))
+    whole.include_router(hooks.routes(app.settings, app.database, app.clock))
     whole.mount("/api/v1", api(app.settings, app.database, app.clock))
     public = pages.Pages(app.settings, app.database, app.clock)
     whole.include_router(pages.routes(public))

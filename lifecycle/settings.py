@@ -23,6 +23,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from lifecycle.errors import ConfigurationError
+from lifecycle.notices.hooks import Webhook
 
 PACKAGE = Path(__file__).parent
 
@@ -50,6 +51,7 @@ class Settings(BaseSettings):
     reply_to: str = ""
     inbox_address: str = ""
     inbox_listen: str = ""
+    webhook: Webhook | None = None
     smtp_connections: Annotated[int, Field(ge=1, le=100)] = 10
     smtp_timeout_seconds: Annotated[float, Field(gt=0, le=600)] = 30.0
     lease_seconds: Annotated[float, Field(gt=0)] = 120.0
@@ -233,7 +235,7 @@ def load_settings(**overrides: Any) -> Settings:
         raise ConfigurationError(f"assent.toml cannot be read: {error}") from None
 
 
-SECRET = {"secret_key", "api_token", "discord_token", "database_url", "smtp_url"}
+SECRET = {"secret_key", "api_token", "discord_token", "database_url", "smtp_url", "webhook"}
 
 
 def _explain(problem: Any) -> str:
@@ -242,4 +244,6 @@ def _explain(problem: Any) -> str:
     field = str(problem["loc"][0])
     shown = "" if field in SECRET else f" (found {problem['input']!r})"
     message = str(problem["msg"]).removeprefix("Value error, ")
+    if part := ".".join(map(str, problem["loc"][1:])):
+        message = f"{part}: {message}"
     return f"ASSENT_{field.upper()} {message[0].lower()}{message[1:]}{shown}."
