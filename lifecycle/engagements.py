@@ -155,8 +155,11 @@ def tell(
 def notice_came_back(session: Session, user: User, version: Version, *, notice_id: int, now: datetime) -> None:
     """Record that a notice of a version did not reach the user: what rested on it binds no more, no deadline runs.
 
-    If another notice of the version is proven sent, the user was told by that one, from its instant on.
+    If another notice of the version is proven sent, the user was told by that one, from its instant on. Where nothing
+    rested on the notice, nothing changes.
     """
+    if all(fact.notice_id != notice_id for fact in ledger.facts_about(session, user, version)):
+        return
     nth = ledger.count(session, user, version, EngagementKind.BOUNCED) + 1
     kind = EngagementKind.BOUNCED
     ledger.write(session, user, version, kind, nth, at=now, actor="clock", now=now, notice_id=notice_id)

@@ -10,7 +10,7 @@ from sqlmodel import Session, col, func, select
 from lifecycle import history
 from lifecycle.db import insert_once
 from lifecycle.models import Engagement, User, Version
-from lifecycle.states import ANSWERS, EngagementKind, Mode
+from lifecycle.states import ANSWERS, ON_NOTICE, EngagementKind, Mode
 
 
 def write(
@@ -39,7 +39,7 @@ def write(
     ).one()
     if added:
         history.record(session, actor, kind.value, "engagement", found.id, now=now, user=user.id, version=version.id)
-    elif found.notice_id is not None and session.exec(select(Engagement.id).where(_void(found))).first() is not None:
+    elif kind in ON_NOTICE and found not in facts_about(session, user, version):
         return write(session, user, version, kind, nth + 1, at=at, actor=actor, now=now, **facts)
     return found
 
@@ -47,8 +47,18 @@ def write(
 def facts(session: Session, user: User) -> list[Engagement]:
     """What counts of a user's record, oldest first: without what rested on a notice that came back."""
     known = record(session, user)
-    void = {fact.notice_id for fact in known if fact.kind is EngagementKind.BOUNCED}
-    return [fact for fact in known if fact.notice_id is None or fact.notice_id not in void]
+    bounced = [fact for fact in known if fact.kind is EngagementKind.BOUNCED]
+    void = {
+        fact.id
+        for fact in known
+        for later in bounced
+        if fact.kind in ON_NOTICE and fact.version_id == later.version_id and fact.id < later.id
+    }
+    return [fact for fact in known if fact.id not in void and fact not in bounced]
+
+
+def facts_about(session: Session, user: User, version: Version) -> list[Engagement]:
+    return [fact for fact in facts(session, user) if fact.version_id == version.id]
 
 
 def record(session: Session, user: User) -> list[Engagement]:
@@ -84,13 +94,15 @@ def first(session: Session, user: User, version: Version, kind: EngagementKind) 
 
 
 def _void(fact: Any) -> ColumnElement[bool]:
-    """Whether a fact rests on a notice that came back."""
-    came_back = aliased(Engagement)
-    return (
-        select(came_back.id)
-        .where(came_back.kind == EngagementKind.BOUNCED, came_back.notice_id == fact.notice_id)
-        .exists()
+    """Whether a fact rests on a notice that came back, as `facts` has it, in SQL."""
+    later = aliased(Engagement)
+    bounced = select(later.id).where(
+        later.user_id == fact.user_id,
+        later.version_id == fact.version_id,
+        later.kind == EngagementKind.BOUNCED,
+        later.id > fact.id,
     )
+    return col(fact.kind).in_(ON_NOTICE) & bounced.exists()
 
 
 def count(session: Session, user: User, version: Version, kind: EngagementKind) -> int:

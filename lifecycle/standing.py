@@ -21,7 +21,7 @@ from lifecycle.db import Database
 from lifecycle.errors import NotFound
 from lifecycle.lookups import Row
 from lifecycle.models import Grace, Termination, User, Version
-from lifecycle.states import Decision, EngagementKind, Mode
+from lifecycle.states import ON_NOTICE, Decision, EngagementKind, Mode
 from lifecycle.timetable import Course, Timetable, kept, timetable
 from lifecycle.verdicts import Fact, Verdict, instant, verdict
 
@@ -174,16 +174,25 @@ def _own(session: Session, user_id: int, now: datetime) -> Own:
 
 def _stand(rows: Sequence[Row], table: Timetable, own: Own, zone: ZoneInfo, now: datetime) -> Standing:
     """`rows` are the user's facts, oldest first; a user without any has one row without a version."""
-    moment = table.at(now)
+    moment, name = table.at(now), rows[0][1]
+    if any(row[5] == EngagementKind.BOUNCED for row in rows):
+        rows = _without_void(rows)
     facts: list[list[Fact]] = [[] for _ in moment.courses]
-    if rows[0][4] is not None:
-        for row in rows:
+    for row in rows:
+        if row[4] is not None:
             facts[moment.place[row[4]]].append(row[4:])
     graces = table.graces if not own.graces else _both(table.graces, own.graces)
     documents = [
         _with_document(course, known, graces, zone, now) for course, known in zip(moment.courses, facts, strict=True)
     ]
-    return _over_all(rows[0][1], documents, own.ending)
+    return _over_all(name, documents, own.ending)
+
+
+def _without_void(rows: Sequence[Row]) -> list[Row]:
+    """The facts that count, as `ledger.facts` has it: nothing that rests on a notice which came back."""
+    bounced = {row[4]: row[7] for row in sorted(rows, key=itemgetter(7)) if row[5] == EngagementKind.BOUNCED}
+    resting = {*ON_NOTICE, EngagementKind.BOUNCED}
+    return [row for row in rows if row[5] not in resting or row[7] > bounced.get(row[4], 0)]
 
 
 def _both(general: Mapping[int, Sequence[Grace]], own: Mapping[int, Sequence[Grace]]) -> dict[int, Sequence[Grace]]:

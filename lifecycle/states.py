@@ -53,6 +53,9 @@ class EngagementKind(StrEnum):
 # What a user says to a version; the last one counts.
 ANSWERS = (EngagementKind.ACCEPTED, EngagementKind.DECLINED, EngagementKind.OBJECTED, EngagementKind.WITHDRAWN)
 
+# What rests on a notice: void once the record says, later, that the notice of the version came back.
+ON_NOTICE = (EngagementKind.NOTIFIED, EngagementKind.DEEMED_BY_USE, EngagementKind.DEEMED_BY_SILENCE)
+
 # Which recorded facts make a version bind, by the strictest mode that stands between the user and it.
 BINDING_KINDS: dict[Mode, frozenset[EngagementKind]] = {
     mode: frozenset({EngagementKind.ACCEPTED, EngagementKind.IMPORTED, *extra})

@@ -9,7 +9,7 @@ from sqlalchemy import update
 from sqlmodel import Session, col, select
 
 from lifecycle import history
-from lifecycle.models import Attempt, Notice
+from lifecycle.models import Attempt, Notice, Report
 from lifecycle.notices import outbox
 from lifecycle.states import NOTICE_TRANSITIONS, NoticeStatus
 
@@ -43,3 +43,4 @@ def blank(session: Session, *conditions: Any, now: datetime) -> int:
 def _blank_attempts(session: Session, notice_ids: Sequence[int]) -> None:
     of_these = col(Attempt.notice_id).in_(notice_ids)
     session.execute(update(Attempt).where(of_these).values(address="", reply=""))
+    session.execute(update(Report).where(col(Report.notice_id).in_(notice_ids)).values(address="", text=""))

@@ -130,6 +130,7 @@ def owe_again(session: Session, notice: Notice, user: User, *, now: datetime) ->
         version_id=notice.version_id,
         termination_id=notice.termination_id,
         reply_id=notice.reply_id,
+        request_id=notice.request_id,
     )
 
 
@@ -151,6 +152,7 @@ def _told_otherwise(session: Session, notice: Notice) -> bool:
         Notice.version_id == notice.version_id,
         Notice.termination_id == notice.termination_id,
         Notice.reply_id == notice.reply_id,
+        Notice.request_id == notice.request_id,
     )
     return session.exec(select(Notice.id).where(*same, col(Notice.status).in_(told_or_will_be))).first() is not None
 

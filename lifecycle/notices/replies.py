@@ -38,7 +38,14 @@ def take_reply(session: Session, mail: Message, notice_id: int, *, sender: str, 
     if session.exec(select(func.count()).select_from(Request).where(*same)).one() >= MOST_OPEN:
         raise NotYet(f"There are {MOST_OPEN} open requests by mail of this person; close some first.")
     return requests.open_request(
-        session, RequestKind.SUPPORT, subject=subject, details=details, user=user, source=SOURCE, now=now
+        session,
+        RequestKind.SUPPORT,
+        subject=subject,
+        details=details,
+        user=user,
+        email="" if user else notice.address,
+        source=SOURCE,
+        now=now,
     )
 
 
