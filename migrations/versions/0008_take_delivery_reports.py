@@ -6,8 +6,8 @@ A new table, and a column of users that the release before this one leaves alone
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0007"
-down_revision = "0006"
+revision = "0008"
+down_revision = "0007"
 branch_labels = None
 depends_on = None
 
