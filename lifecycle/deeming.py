@@ -6,8 +6,8 @@ from zoneinfo import ZoneInfo
 
 from sqlmodel import Session
 
-from lifecycle import ledger
-from lifecycle.bindings import asking, binding, deadline, mode_of, pending
+from lifecycle import graces, ledger
+from lifecycle.bindings import asking, binding, mode_of, pending
 from lifecycle.documents import store
 from lifecycle.models import Engagement, User, Version
 from lifecycle.states import EngagementKind, Mode
@@ -53,7 +53,7 @@ def _used_on(versions: Sequence[Version], known: Sequence[Engagement], at: datet
 def deem_by_silence(session: Session, told: Engagement, *, zone: ZoneInfo, now: datetime) -> Engagement | None:
     """Bind a told user whose window to object has passed in silence; None when it does not bind (yet)."""
     user, version = session.get_one(User, told.user_id), session.get_one(Version, told.version_id)
-    due = deadline(version, told.at, zone)
+    due = graces.due_by(session, version, told, zone)
     if due > now or ledger.last_answer(session, user, version, until=due) is not None:
         return None
     versions = store.chain(session, version.document_id)
@@ -82,5 +82,5 @@ def settle_silence(
 ) -> None:
     """What silence has bound before an answer at `at` is recorded first, however late the job that does so comes."""
     told = ledger.notified(session, user, version) if version.mode is Mode.SILENCE else None
-    if told is not None and deadline(version, told.at, zone) < at:
+    if told is not None and graces.due_by(session, version, told, zone) < at:
         deem_by_silence(session, told, zone=zone, now=now)

@@ -5,9 +5,9 @@ from zoneinfo import ZoneInfo
 
 from sqlmodel import Session, col, select
 
-from lifecycle import deeming, ledger
+from lifecycle import deeming, graces, ledger
 from lifecycle.bindings import Bound as Bound
-from lifecycle.bindings import binding, deadline
+from lifecycle.bindings import binding
 from lifecycle.documents import store
 from lifecycle.errors import InvalidInput, RuleRefused
 from lifecycle.models import Body, Document, Engagement, Notice, Trace, User, Version
@@ -109,10 +109,9 @@ def _require_window(
     if version.mode is not Mode.SILENCE:
         raise RuleRefused(f"{named} does not bind by silence, so there is nothing to object to; decline it instead.")
     told = ledger.notified(session, user, version)
-    if told is not None and at > deadline(version, told.at, zone):
-        raise RuleRefused(
-            f"The window to object to version {version.number} closed at {deadline(version, told.at, zone)}."
-        )
+    closes = graces.due_by(session, version, told, zone) if told is not None else at
+    if at > closes:
+        raise RuleRefused(f"The window to object to version {version.number} closed at {closes.isoformat()}.")
 
 
 def _shown(session: Session, version: Version, digest: str, user: User) -> Body:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
-from lifecycle import bindings, deeming, effects, idempotency, ledger, requests, terminations
+from lifecycle import bindings, deeming, effects, graces, idempotency, ledger, requests, terminations
 from lifecycle.db import Database
 from lifecycle.documents import store
 from lifecycle.errors import AssentError, Conflict
@@ -74,13 +74,13 @@ def remind(database: Database, settings: Settings, now: datetime) -> int:
 
 def _remind_one(session: Session, told: Engagement, settings: Settings, now: datetime) -> bool:
     user, version = session.get_one(User, told.user_id), session.get_one(Version, told.version_id)
-    due = bindings.deadline(version, told.at, settings.zone)
+    due = graces.due_by(session, version, told, settings.zone)
     stages = [
         (add_calendar(due, settings.zone, days=-days), Purpose.ACCEPTANCE_REMINDER, f"version:{version.id}:{days}d")
         for days in sorted(settings.reminder_days, reverse=True)
     ] + [(due, Purpose.ACCEPTANCE_OVERDUE, f"version:{version.id}")]
     passed = [(purpose, thing) for at, purpose, thing in stages if told.at < at <= now or at == due <= now]
-    if not passed or _moot(session, user, version, now):
+    if not passed or graces.is_exempt(session, user.id, version) or _moot(session, user, version, now):
         return False
     purpose, thing = passed[-1]
     owed = outbox.owe(session, purpose, thing, user=user, now=now, version_id=version.id)

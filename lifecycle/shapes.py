@@ -23,6 +23,7 @@ from lifecycle.models import (
     Body,
     Document,
     Engagement,
+    Grace,
     Notice,
     Reply,
     Report,
@@ -65,6 +66,7 @@ def version(session: Session, document: Document, version: VersionRow, *, now: d
         "changelog": changelog.splitlines(),
         "regime": version.regime,
         "override_reason": version.override_reason,
+        "on_objection": version.on_objection,
         "imported": version.imported,
         "withdrawn_at": version.withdrawn_at,
         "withdrawn_reason": version.withdrawn_reason,
@@ -137,6 +139,15 @@ def engagement(session: Session, fact: Engagement) -> Shape:
     names = ("kind", "at", "recorded_at", "actor", "channel", "sha256", "locale", "wording")
     slug = session.get_one(Document, about.document_id).slug
     return {"document": slug, "version": about.number} | {name: getattr(fact, name) for name in names}
+
+
+def grace(session: Session, found: Grace) -> Shape:
+    about = session.get_one(VersionRow, found.version_id)
+    who = session.get_one(User, found.user_id).external_id if found.user_id else None
+    names = ("until", "reason", "actor", "decided_at", "undone_at", "undo_reason")
+    slug = session.get_one(Document, about.document_id).slug
+    shape = {"number": found.id, "document": slug, "version": about.number, "user": who}
+    return shape | {name: getattr(found, name) for name in names}
 
 
 def termination_state(found: Termination, now: datetime) -> str:

@@ -166,6 +166,13 @@ class Initiator(StrEnum):
     INACTIVITY = "inactivity"
 
 
+class OnObjection(StrEnum):
+    """What follows an objection in time: the old version goes on binding, or the provider parts from the user."""
+
+    KEEP = "keep"
+    TERMINATE = "terminate"
+
+
 class Emergency(StrEnum):
     """Why access may end before its notice: the law demands it, or someone's safety."""
 

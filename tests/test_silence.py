@@ -83,7 +83,7 @@ def test_looking_at_the_text_is_no_answer(session: Session) -> None:
 
 def test_an_objection_after_the_window_is_refused_even_when_the_job_is_late(session: Session) -> None:
     user, version = silent(session)
-    with pytest.raises(RuleRefused, match="The window to object to version 2 closed at 2026-03-07 09:00:00"):
+    with pytest.raises(RuleRefused, match="The window to object to version 2 closed at 2026-03-07T09:00:00"):
         engage(session, user, version, K.OBJECTED, at=DUE + TICK)
 
 

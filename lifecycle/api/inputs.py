@@ -11,6 +11,7 @@ from lifecycle.states import (
     EngagementKind,
     Initiator,
     Mode,
+    OnObjection,
     RequestKind,
     ToldBy,
     require_aware,
@@ -49,6 +50,8 @@ class NewPublication(Input):
     regime: str = "contract"
     override_reason: str = ""
     allow_loss: bool = False
+    on_objection: OnObjection = OnObjection.KEEP
+    objection_notice_days: int = 30
 
 
 class RehearsedMail(NewPublication):
@@ -113,6 +116,14 @@ class NewTermination(Input):
     ends_at: Instant | None = None
     emergency: Emergency | None = None
     legal_ground: str = ""
+
+
+class NewGrace(Input):
+    document: str
+    version: int
+    user: str | None = None
+    until: Instant | None = None
+    reason: str
 
 
 class NewAppeal(Input):

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import StreamingResponse
 from sqlmodel import Session
 
-from lifecycle import activity, engagements, shapes, standing, users
+from lifecycle import activity, engagements, graces, responses, shapes, standing, users
 from lifecycle.api import inputs
 from lifecycle.api.desk import Here, Shape
 from lifecycle.documents import store
@@ -59,8 +59,39 @@ def engage(desk: Here, external_id: str, new: inputs.NewEngagement) -> Shape:
         version = store.version(session, store.document(session, new.document), new.version)
         told = new.model_dump(exclude={"document", "version", "kind"})
         told["actor"] = "host" if new.kind is EngagementKind.IMPORTED else "user"
-        fact = engagements.engage(session, user, version, new.kind, **told, zone=desk.settings.zone, now=desk.now)
+        fact = responses.respond(session, user, version, new.kind, **told, zone=desk.settings.zone, now=desk.now)
         return shapes.engagement(session, fact)
+
+    return desk.run(work)
+
+
+@router.post("/graces", status_code=201)
+def give_grace(desk: Here, new: inputs.NewGrace) -> Shape:
+    """Put a deadline off, or lift it without `until`, for one user or, without `user`, for all."""
+
+    def work(session: Session) -> Shape:
+        version = store.version(session, store.document(session, new.document), new.version)
+        user = users.user(session, new.user) if new.user is not None else None
+        given = graces.give(session, version, user=user, until=new.until, reason=new.reason, actor="host", now=desk.now)
+        return shapes.grace(session, given)
+
+    return desk.run(work)
+
+
+@router.get("/graces")
+def list_graces(desk: Here, user: str | None = None) -> Shape:
+    def work(session: Session) -> Shape:
+        whose = users.user(session, user) if user is not None else None
+        return {"graces": [shapes.grace(session, one) for one in graces.graces(session, user=whose)]}
+
+    return desk.read(work)
+
+
+@router.post("/graces/{number}/undo")
+def undo_grace(desk: Here, number: int, why: inputs.Reason) -> Shape:
+    def work(session: Session) -> Shape:
+        found = graces.undo(session, graces.grace(session, number), reason=why.reason, actor="host", now=desk.now)
+        return shapes.grace(session, found)
 
     return desk.run(work)
 

@@ -41,6 +41,7 @@ COMMANDS = {
         "termination",
         "Record that staff gave the notice of a termination themselves, with the evidence.",
     ),
+    "grace": ("grace", "Move deadlines: give, list, undo."),
     "appeal": ("termination", "Take down a user's appeal against a termination."),
     "stay": ("termination", "Stay a termination: it has no effect until it is resumed."),
     "resume": ("termination", "End the stay of a termination."),

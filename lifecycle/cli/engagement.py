@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from sqlmodel import Session
 
-from lifecycle import engagements, shapes, users
+from lifecycle import responses, shapes, users
 from lifecycle.cli.desk import INSTANT_HELP, Desk, open_desk
 from lifecycle.cli.output import JsonFlag, print_json, print_line
 from lifecycle.documents import store
@@ -60,7 +60,7 @@ def _engage(
 ) -> shapes.Shape:
     user, document = users.user(session, external_id), store.document(session, slug)
     version = store.version(session, document, number) if number is not None else _in_force(session, document, desk)
-    fact = engagements.engage(
+    fact = responses.respond(
         session,
         user,
         version,

@@ -27,7 +27,7 @@ from lifecycle.documents.importing import SourceFile, read_source
 from lifecycle.documents.publishing import Publication
 from lifecycle.errors import InvalidInput
 from lifecycle.models import Document
-from lifecycle.states import DocumentKind, Mode
+from lifecycle.states import DocumentKind, Mode, OnObjection
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -178,6 +178,12 @@ def publish(
     regime: RegimeName = "contract",
     override_reason: OverrideReason = "",
     allow_loss: AllowLoss = False,
+    on_objection: Annotated[
+        OnObjection, typer.Option("--on-objection", help="What follows when a user objects (mode silence).")
+    ] = OnObjection.KEEP,
+    objection_notice_days: Annotated[
+        int, typer.Option("--objection-notice-days", help="With terminate: calendar days of its notice.")
+    ] = 30,
     as_json: JsonFlag = False,
 ) -> None:
     """Publish a version, once, and begin telling users about it."""
@@ -193,6 +199,8 @@ def publish(
             regime,
             override_reason,
             allow_loss,
+            on_objection,
+            objection_notice_days,
         )
         found = desk.database.run(_publish, slug, number, publication, desk)
     if as_json:

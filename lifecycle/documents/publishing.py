@@ -13,7 +13,7 @@ from lifecycle.documents.planning import Day, MailPlan, Unreached
 from lifecycle.errors import Conflict, InvalidInput, RuleRefused
 from lifecycle.models import Campaign, Document, Notice, Version
 from lifecycle.notices import campaigns, outbox, rollouts
-from lifecycle.states import Channel, Mode, add_calendar
+from lifecycle.states import Channel, Mode, OnObjection, add_calendar
 
 MAX_DAYS = 3650
 MANY_MAILS = 1000
@@ -38,6 +38,8 @@ class Publication:
     regime: str = "contract"
     override_reason: str = ""
     allow_loss: bool = False
+    on_objection: OnObjection = OnObjection.KEEP
+    objection_notice_days: int = 30
 
     @property
     def announced(self) -> bool:
@@ -98,6 +100,8 @@ def publish(
         "changelog": "\n".join(publication.changelog),
         "regime": publication.regime,
         "override_reason": publication.override_reason,
+        "on_objection": publication.on_objection,
+        "objection_notice_days": publication.objection_notice_days,
     }
     unpublished = (col(Version.id) == version.id, col(Version.published_at).is_(None))
     if session.execute(update(Version).where(*unpublished).values(**decided)).rowcount != 1:  # type: ignore[attr-defined]

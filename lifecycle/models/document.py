@@ -6,7 +6,7 @@ from sqlalchemy import JSON, Text, UniqueConstraint
 
 from lifecycle.db import ExactText
 from lifecycle.models.base import STRICT, Field, SQLModel, choice, instant, key, maybe_instant
-from lifecycle.states import DocumentKind, Mode
+from lifecycle.states import DocumentKind, Mode, OnObjection
 
 
 class Document(SQLModel, table=True):
@@ -43,6 +43,8 @@ class Version(SQLModel, table=True):
     deadline_days: int = 0
     regime: str = "contract"
     override_reason: str = Field(default="", sa_type=Text)
+    on_objection: OnObjection = choice(OnObjection, default=OnObjection.KEEP)
+    objection_notice_days: int = 30
 
     withdrawn_at: datetime | None = maybe_instant()
     withdrawn_reason: str = Field(default="", sa_type=Text)

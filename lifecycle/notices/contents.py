@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from babel.dates import format_date, format_time, get_timezone_name
 from sqlmodel import Session
 
-from lifecycle import bindings, clauses, clocks, effects, ledger, links, requests, standing, terminations
+from lifecycle import bindings, clauses, clocks, effects, graces, ledger, links, requests, standing, terminations
 from lifecycle.documents import store
 from lifecycle.models import Document, Notice, Reply, Request, Termination, User, Version
 from lifecycle.notices.rendering import renderer
@@ -119,7 +119,7 @@ def _asked(
     user = _user(who)
     asking, mode = bindings.asked_of(versions, ledger.facts(session, user), version, at=max(now, effective_at))
     told = ledger.notified(session, user, asking)
-    due = bindings.deadline(asking, told.at if told else now, who.settings.zone)
+    due = bindings.deadline(asking, told.at if told else now, who.settings.zone, graces.of(session, user.id, asking.id))
     runs = asking is version or (asking.mode is Mode.EXPLICIT and due > now)
     return mode, due if mode in ANSWERABLE and runs else None
 

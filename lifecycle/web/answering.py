@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlmodel import Session
 
-from lifecycle import bindings, engagements, ledger, links, standing
+from lifecycle import bindings, engagements, graces, ledger, links, responses, standing
 from lifecycle.documents import store
 from lifecycle.errors import NotFound
 from lifecycle.models import Body, Document, Engagement, User, Version
@@ -35,7 +35,7 @@ def question(session: Session, settings: Settings, token: str, now: datetime) ->
     document = session.get_one(Document, version.document_id)
     asking, mode = _asked(session, user, version, now)
     told = ledger.notified(session, user, asking)
-    due = bindings.deadline(asking, told.at, settings.zone) if told else None
+    due = graces.due_by(session, asking, told, settings.zone) if told else None
     stands = standing.standing(session, user, zone=settings.zone, now=now)
     last = ledger.last_answer(session, user, version)
     return {
@@ -94,7 +94,7 @@ def answer(
     if choice not in offered:
         raise NotFound(f"{choice!r} is not an answer to this version. Open the link again and press a button.")
     kind, words = offered[choice]
-    engagements.engage(
+    responses.respond(
         session,
         user,
         version,
