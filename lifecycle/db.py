@@ -195,6 +195,34 @@ class Database:
         self._lookups.close()
         self.engine.dispose()
 
+    def scrub(self, *, thorough: bool = False) -> bool:
+        """Leave nothing in the database's files of what was deleted or overwritten; whether that is so now.
+
+        SQLite rewrites its file and empties its log. PostgreSQL only frees the space of dead rows, unless `thorough`,
+        which rewrites every table and locks each meanwhile; its log and its backups keep what they hold until they
+        are recycled. Raises DatabaseError when it cannot be done, such as while somebody reads on and on.
+        """
+        connection = self.engine.raw_connection()
+        try:
+            driver = connection.driver_connection
+            assert driver is not None
+            if self.is_sqlite:
+                with self._turns:
+                    driver.execute("VACUUM")
+                    return self._empty_log(driver)
+            driver.autocommit = True
+            driver.execute("VACUUM (FULL)" if thorough else "VACUUM")
+            driver.autocommit = False
+            return thorough
+        except self.engine.dialect.loaded_dbapi.Error as error:
+            raise DatabaseError(f"The database {self.shown_url} could not be scrubbed: {error}") from error
+        finally:
+            connection.close()
+
+    def _empty_log(self, driver: Any) -> bool:
+        busy, *_ = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        return not busy
+
     # -- the schema ------------------------------------------------------------------------------------------
 
     def revision(self) -> str | None:

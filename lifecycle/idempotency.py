@@ -6,16 +6,17 @@ changes nothing, leaves its key free for the next try. Of two requests at once u
 database until the first is committed, and gets its answer.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import unquote
 
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 from sqlalchemy import CursorResult, delete, update
-from sqlmodel import Session, col
+from sqlmodel import Session, col, select
 
-from lifecycle.db import insert_once
+from lifecycle.db import chunks, insert_once
 from lifecycle.errors import InvalidInput
 from lifecycle.models import IdempotencyKey
 
@@ -74,6 +75,33 @@ def recall(session: Session, claim: Claim, *, now: datetime) -> None:
 def forget(session: Session, *, now: datetime) -> int:
     """Forget the keys whose time is over; how many."""
     return _delete(session, before=now - KEPT)
+
+
+def forget_about(session: Session, names: Collection[str], paths: Collection[str]) -> int:
+    """Forget the keys whose request or answer is about a person of these names, or about these paths; how many."""
+    rows = session.exec(select(IdempotencyKey.key, IdempotencyKey.request, IdempotencyKey.answer))
+    theirs = [key for key, request, answer in rows if _about(key, request, answer, set(names), paths)]
+    for some in chunks(theirs, 500):
+        session.execute(delete(IdempotencyKey).where(col(IdempotencyKey.key).in_(some)))
+    return len(theirs)
+
+
+def _about(key: str, request: str, answer: str, names: set[str], paths: Collection[str]) -> bool:
+    path = unquote(request)
+    named = bool(names & set(path.split("/"))) or key in names
+    in_path = any(path.endswith(known) or f"{known}/" in path for known in paths)
+    return named or in_path or (bool(answer) and bool(names & set(_texts(from_json(answer)))))
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """All texts in a JSON value."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        for item in value:
+            yield from _texts(item)
+    elif isinstance(value, str):
+        yield value
 
 
 def _delete(session: Session, *conditions: Any, before: datetime) -> int:

@@ -7,14 +7,14 @@ from datetime import datetime, timedelta
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
-from lifecycle import bindings, deeming, effects, graces, idempotency, ledger, requests, terminations
+from lifecycle import bindings, deeming, effects, erasure, graces, idempotency, ledger, requests, terminations
 from lifecycle.db import Database
 from lifecycle.documents import store
-from lifecycle.errors import AssentError, Conflict
-from lifecycle.models import Engagement, Notice, Termination, User, Version
+from lifecycle.errors import AssentError, Conflict, RuleRefused
+from lifecycle.models import Engagement, Notice, Request, Termination, User, Version
 from lifecycle.notices import campaigns, outbox, rollouts
 from lifecycle.settings import Settings
-from lifecycle.states import Initiator, Mode, Purpose, add_calendar
+from lifecycle.states import PENDING_STATUSES, Initiator, Mode, NoticeStatus, Purpose, add_calendar
 
 CHUNK = 500
 Job = Callable[[Database, Settings, datetime], int]
@@ -189,6 +189,53 @@ def remind_staff(database: Database, settings: Settings, now: datetime) -> int:
     return database.run(owe)
 
 
+def erase_people(database: Database, settings: Settings, now: datetime) -> int:
+    """Erase whose time has come, each in a transaction of its own, but for those whom a notice is just on its way to.
+
+    Before a request is carried out, its last word has left or failed, or three days have passed; how many went.
+    """
+    days = settings.erase_after_termination_days
+    ended = add_calendar(now, settings.zone, days=-days) if days else None
+
+    def one(session: Session, user_id: int, number: int | None) -> bool:
+        request = session.get_one(Request, number) if number else None
+        if request is not None and _last_word_waits(session, request, now):
+            return False
+        cause = erasure.BY_REQUEST if request else erasure.AFTER_TERMINATION
+        with suppress(Conflict, RuleRefused):
+            user = session.get_one(User, user_id)
+            erasure.erase(session, user, cause=cause, request=request, zone=settings.zone, now=now)
+            return True
+        return False
+
+    return sum(database.run(one, *found) for found in database.read(erasure.due, after_days_ended=ended, now=now))
+
+
+LAST_WORD = timedelta(days=3)
+
+
+def _last_word_waits(session: Session, request: Request, now: datetime) -> bool:
+    waiting = select(Notice.id).where(
+        Notice.request_id == request.id,
+        Notice.purpose == Purpose.ERASURE_SCHEDULED,
+        col(Notice.status).in_([*PENDING_STATUSES, NoticeStatus.SENDING]),
+    )
+    late = request.erase_at is not None and request.erase_at + LAST_WORD <= now
+    return not late and session.exec(waiting).first() is not None
+
+
+SCRUB_EVERY = timedelta(hours=1)
+
+
+def scrub(database: Database, settings: Settings, now: datetime) -> int:
+    """Leave no trace in the database's files of who was erased, at most once an hour; of how many."""
+    last = database.read(erasure.last_scrub)
+    waiting = database.read(erasure.unscrubbed)
+    if not waiting or (last is not None and last + SCRUB_EVERY > now) or not database.scrub():
+        return 0
+    return database.run(erasure.scrubbed, before=waiting[-1].erased_at, now=now)
+
+
 def forget_requests(database: Database, settings: Settings, now: datetime) -> int:
     """Forget what was written in requests whose record need not be kept any longer; how many."""
     return database.run(requests.forget, zone=settings.zone, now=now)
@@ -222,6 +269,8 @@ IN_SWEEPS: tuple[Job, ...] = (
     remind_staff,
     forget_requests,
     forget_keys,
+    erase_people,
+    scrub,
 )
 SWEEP_EVERY = timedelta(minutes=1)
 

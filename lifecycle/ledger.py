@@ -125,7 +125,8 @@ def unanswered(session: Session, mode: Mode, *, after: int = 0, limit: int = 100
     told = (
         select(Engagement)
         .join(Version, col(Version.id) == col(Engagement.version_id))
-        .where(Version.mode == mode, col(Version.withdrawn_at).is_(None))
+        .join(User, col(User.id) == col(Engagement.user_id))
+        .where(Version.mode == mode, col(Version.withdrawn_at).is_(None), col(User.erased_at).is_(None))
         .where(Engagement.kind == EngagementKind.NOTIFIED, col(Engagement.id) > after)
         .where(~settled.exists(), ~_void(Engagement))
     )

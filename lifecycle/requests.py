@@ -10,7 +10,8 @@ from lifecycle import clocks, history, regimes
 from lifecycle.errors import Conflict, InvalidInput, NotFound, RuleRefused
 from lifecycle.models import Notice, Reply, Request, User
 from lifecycle.notices import forgetting, outbox
-from lifecycle.states import CLAIMS, Channel, NoticeStatus, Purpose, RequestKind, RequestOutcome
+from lifecycle.personal import ERASED
+from lifecycle.states import CLAIMS, PROVEN_STATUSES, Channel, Purpose, RequestKind, RequestOutcome
 
 MAX_TEXT = 4000
 # Sources whose people know of the number already, or who are no people: no mail tells them that it came in.
@@ -207,7 +208,7 @@ def acknowledged_at(session: Session, request: Request) -> datetime | None:
     told = select(func.min(Notice.sent_at)).where(
         Notice.request_id == request.id,
         Notice.purpose == Purpose.REQUEST_RECEIVED,
-        Notice.status == NoticeStatus.SENT,
+        col(Notice.status).in_(PROVEN_STATUSES),
     )
     return session.exec(told).one()
 
@@ -349,9 +350,9 @@ def blank(session: Session, request: Request, *, now: datetime) -> None:
     answers = select(Reply.id).where(Reply.request_id == request.id)
     about = or_(col(Notice.request_id) == request.id, col(Notice.reply_id).in_(answers))
     forgetting.blank(session, about, now=now)
-    session.execute(update(Reply).where(col(Reply.request_id) == request.id).values(text=""))
-    request.subject = request.details = request.discord_id = request.email = ""
-    request.outcome_reason = request.extension_reason = request.verified_by = ""
+    session.execute(update(Reply).where(col(Reply.request_id) == request.id).values(ERASED[Reply]))
+    for name, value in ERASED[Request].items():
+        setattr(request, name, value)
     request.erased_at = now
     session.add(request)
 

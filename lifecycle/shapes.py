@@ -23,7 +23,9 @@ from lifecycle.models import (
     Body,
     Document,
     Engagement,
+    Erasure,
     Grace,
+    Hold,
     Notice,
     Reply,
     Report,
@@ -277,6 +279,17 @@ def request(session: Session, found: Request, *, zone: ZoneInfo, now: datetime) 
     }
     shape = named | {name: getattr(found, name) for name in written} | derived
     return shape | {name: getattr(found, name) for name in happened}
+
+
+def erasure(session: Session, found: Erasure) -> Shape:
+    names = ("id", "cause", "erased_at", "scrubbed_at")
+    pseudonym = session.get_one(User, found.user_id).external_id
+    shape = {name: getattr(found, name) for name in names} | {"pseudonym": pseudonym, "request": found.request_id}
+    return shape | found.report
+
+
+def hold(found: Hold) -> Shape:
+    return {name: getattr(found, name) for name in ("reason", "placed_at", "lifted_at", "lift_reason")}
 
 
 def reply(found: Reply) -> Shape:

@@ -6,7 +6,18 @@ from datetime import datetime
 from fastapi import FastAPI
 
 from lifecycle import __version__
-from lifecycle.api import answers, documents, imports, notices, people, requests, rollouts, terminations, versions
+from lifecycle.api import (
+    answers,
+    documents,
+    erasures,
+    imports,
+    notices,
+    people,
+    requests,
+    rollouts,
+    terminations,
+    versions,
+)
 from lifecycle.api.problems import Bearer, explain_errors
 from lifecycle.db import Database
 from lifecycle.settings import Settings
@@ -18,6 +29,17 @@ def api(settings: Settings, database: Database, clock: Callable[[], datetime]) -
     app.state.settings, app.state.database, app.state.clock = settings, database, clock
     app.add_middleware(Bearer, token=settings.api_token)
     explain_errors(app)
-    for thing in (documents, versions, rollouts, people, imports, terminations, notices, requests, answers):
+    for thing in (
+        documents,
+        versions,
+        rollouts,
+        people,
+        imports,
+        terminations,
+        notices,
+        requests,
+        erasures,
+        answers,
+    ):
         app.include_router(thing.router)
     return app

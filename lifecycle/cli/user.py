@@ -9,11 +9,13 @@ import typer
 from sqlmodel import Session, col, select
 
 from lifecycle import activity as activities
-from lifecycle import engagements, ledger, shapes, users
+from lifecycle import engagements, erasure, ledger, shapes, users
 from lifecycle import standing as standings
 from lifecycle.cli.desk import INSTANT_HELP, Desk, open_desk
 from lifecycle.cli.output import (
     JsonFlag,
+    YesFlag,
+    confirm,
     print_facts,
     print_json,
     print_line,
@@ -165,6 +167,53 @@ def _bound_shape(session: Session, found: engagements.Bound) -> shapes.Shape:
     slug = session.get_one(Document, found.version.document_id).slug
     proof = shapes.engagement(session, found.proof)
     return {"document": slug, "version": found.version.number, "since": found.since, "proof": proof}
+
+
+Reason = Annotated[str, typer.Option("--reason", help="Why; it is kept.")]
+
+
+@app.command()
+def erase(user: User, reason: Reason, yes: YesFlag = False, as_json: JsonFlag = False) -> None:
+    """End a user's access and take their data out of every table and file, at once and for good.
+
+    For someone who asks to be erased, take down a request instead (`assent request open erasure`): then they prove who
+    they are, and are told the day.
+    """
+    confirm(f"All data of {user} will be erased. That cannot be undone.", yes=yes)
+    with open_desk() as desk:
+        made = desk.database.run(_erase, user, reason, desk)
+        if desk.database.scrub():
+            desk.database.run(erasure.scrubbed, before=desk.now, now=desk.now)
+    if as_json:
+        return print_json(made)
+    print_line(f"{user} is erased; what proves that notice was given stays under {made['pseudonym']}.")
+    return print_note(f"`assent erasure show {made['id']}` says what went, what stayed and why.")
+
+
+def _erase(session: Session, external_id: str, reason: str, desk: Desk) -> shapes.Shape:
+    if not reason.strip():
+        raise InvalidInput("Give the reason for the erasure, such as the law that asks for it.")
+    user = users.user(session, external_id)
+    made = erasure.erase(
+        session, user, cause=erasure.BY_STAFF, reason=reason, actor="staff", zone=desk.zone, now=desk.now
+    )
+    return shapes.erasure(session, made)
+
+
+@app.command()
+def hold(user: User, reason: Reason, as_json: JsonFlag = False) -> None:
+    """Put a user's data under a legal hold: nothing of it is erased until it is released."""
+    with open_desk() as desk:
+        made = desk.database.run(lambda s: erasure.hold(s, users.user(s, user), reason, now=desk.now))
+    return print_json(shapes.hold(made)) if as_json else print_line(f"The data of {user} is held.")
+
+
+@app.command()
+def release(user: User, reason: Reason, as_json: JsonFlag = False) -> None:
+    """End the legal hold on a user's data."""
+    with open_desk() as desk:
+        made = desk.database.run(lambda s: erasure.release(s, users.user(s, user), reason, now=desk.now))
+    return print_json(shapes.hold(made)) if as_json else print_line(f"The data of {user} is held no more.")
 
 
 @app.command()

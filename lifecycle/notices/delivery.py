@@ -211,6 +211,7 @@ def _finish_attempt(session: Session, notice: Notice, nth: int, reply: Reply, *,
     session.execute(
         update(Attempt)
         .where(col(Attempt.notice_id) == notice.id, col(Attempt.nth) == nth)
+        .where(col(Attempt.address) != "")  # else the person was erased meanwhile, and the relay would name them
         .values(finished_at=at, outcome=reply.outcome, code=reply.code, reply=reply.text)
     )
 

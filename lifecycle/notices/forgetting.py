@@ -1,7 +1,6 @@
 """Taking a person out of the notices to them: what was sent, when and its hash stay; words and addresses go."""
 
 import hashlib
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -9,11 +8,11 @@ from sqlalchemy import update
 from sqlmodel import Session, col, select
 
 from lifecycle import history
+from lifecycle.db import chunks
 from lifecycle.models import Attempt, Notice, Report
 from lifecycle.notices import outbox
+from lifecycle.personal import ERASED
 from lifecycle.states import NOTICE_TRANSITIONS, NoticeStatus
-
-GONE = "the person's data was erased"
 
 
 def on_their_way(session: Session, *conditions: Any) -> list[Notice]:
@@ -33,14 +32,11 @@ def blank(session: Session, *conditions: Any, now: datetime) -> int:
             history.record(session, "clock", "cancelled", "notice", notice.id, now=now)
         if notice.message is not None:
             notice.message_sha256 = hashlib.sha256(notice.message).hexdigest()
-        notice.message, notice.address, notice.reason = None, "", GONE
+        for name, value in ERASED[Notice].items():
+            setattr(notice, name, value)
         session.add(notice)
     session.flush()
-    _blank_attempts(session, [notice.id for notice in found])
+    for some in chunks([notice.id for notice in found], 500):
+        for model in (Attempt, Report):
+            session.execute(update(model).where(col(model.notice_id).in_(some)).values(ERASED[model]))
     return len(found)
-
-
-def _blank_attempts(session: Session, notice_ids: Sequence[int]) -> None:
-    of_these = col(Attempt.notice_id).in_(notice_ids)
-    session.execute(update(Attempt).where(of_these).values(address="", reply=""))
-    session.execute(update(Report).where(col(Report.notice_id).in_(notice_ids)).values(address="", text=""))

@@ -29,6 +29,8 @@ def take_reply(session: Session, mail: Message, notice_id: int, *, sender: str, 
     if automatic(mail, sender):
         return None
     user = session.get(User, notice.user_id) if notice.user_id else None
+    if user is not None and user.erased_at is not None:
+        user = None  # what they write now must not tell who the pseudonym was
     details = _details(mail, notice, user)
     same = (Request.source == SOURCE, Request.user_id == notice.user_id, col(Request.closed_at).is_(None))
     subject = bounces.header(mail, "Subject")[:200] or "(no subject)"

@@ -17,6 +17,7 @@ from lifecycle.errors import NotYet
 from lifecycle.models import Document, Notice, Report, User, Version
 from lifecycle.notices import addresses, bounces, delivery, outbox
 from lifecycle.notices.addresses import Post
+from lifecycle.personal import ERASED
 from lifecycle.settings import Settings
 from lifecycle.states import NOTICE_TRANSITIONS, NoticeStatus, Purpose, ReportKind, RequestKind
 
@@ -88,6 +89,9 @@ def put_down(session: Session, notice: Notice, said: Said, *, settings: Settings
         "source": said.source,
         "at": now,
     }
+    user = session.get(User, notice.user_id) if notice.user_id else None
+    if user is not None and user.erased_at is not None:
+        row |= ERASED[Report]  # the relay's words would name who is gone
     if not insert_once(session, Report, [row]):
         return False
     history.record(session, said.source, said.kind.value, "notice", notice.id, now=now)

@@ -26,6 +26,7 @@ def test_every_list_comes_in_pages(interface: FastAPI) -> None:
     paged = {p for p, m in paths.items() if "after" in {q["name"] for q in m.get("get", {}).get("parameters", [])}}
     assert paged == {
         "/documents",
+        "/erasures",
         "/documents/{slug}/versions",
         "/documents/{slug}/versions/{number}/unreachable",
         "/notices",
