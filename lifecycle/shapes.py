@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from sqlmodel import Session
 
 from lifecycle import clocks, requests
+from lifecycle.answers import curating
 from lifecycle.answers.answering import Answer, Quote
 from lifecycle.clauses import grounds
 from lifecycle.documents import store
@@ -27,11 +28,13 @@ from lifecycle.models import (
     Grace,
     Hold,
     Notice,
+    Pin,
     Reply,
     Report,
     Request,
     SectionRow,
     Termination,
+    Unanswered,
     User,
 )
 from lifecycle.models import Version as VersionRow
@@ -307,6 +310,35 @@ def answer(found: Answer) -> Shape:
         "notes": list(found.notes),
         "reason": found.reason,
         "route": found.route,
+        "pin": found.pin,
+    }
+
+
+def pin(session: Session, pin: Pin, *, now: datetime) -> Shape:
+    """`doubts` are the versions for which it has to be confirmed; an empty section is gone from that version."""
+    return {
+        "number": pin.id,
+        "document": session.get_one(Document, pin.document_id).slug,
+        "locale": pin.locale,
+        "question": pin.question,
+        "section": curating.section_of(session, pin),
+        "lead_in": pin.lead_in,
+        "made_at": pin.made_at,
+        "removed_at": pin.removed_at,
+        "doubts": [asdict(doubt) for doubt in curating.doubts(session, pin, now=now)],
+    }
+
+
+def unanswered(found: Unanswered) -> Shape:
+    return {
+        "number": found.id,
+        "question": found.question,
+        "locale": found.locale,
+        "outcome": found.outcome,
+        "times": found.times,
+        "first_at": found.first_at,
+        "last_at": found.last_at,
+        "dismissed_at": found.dismissed_at,
     }
 
 

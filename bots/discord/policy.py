@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from bots.discord.client import Bot
 
 LEFT_OUT = "*More passages fit the question; the links lead to them.*"
+KEPT = "Kept, without your name, only if nothing answers it and you have prompt logging on"
 CUT = " … *(cut; the whole passage stands behind the link)*"
 NOT_LINKED = "This Discord account is not linked to an account at {operator}. `/contact` asks staff to link it."
 
@@ -50,7 +51,10 @@ Offer = app_commands.Choice[str]
 
 class Policy(app_commands.Group, name="policy", description="The policies, in their own words"):
     @app_commands.command(description="Ask what the policies say; the answer is quoted from them")
-    @app_commands.describe(question="It is not stored", document="Look into this document only")
+    @app_commands.describe(
+        question="Kept without your name only if nothing answers it and prompt logging is on",
+        document="Look into this document only",
+    )
     async def ask(
         self,
         interaction: "discord.Interaction[Bot]",

@@ -10,7 +10,7 @@ from enum import StrEnum
 from sqlmodel import Session
 
 from lifecycle import links
-from lifecycle.answers import wording
+from lifecycle.answers import curating, wording
 from lifecycle.answers.language import Language
 from lifecycle.answers.ranking import Hit
 from lifecycle.answers.sources import Source, sources
@@ -65,7 +65,8 @@ class Answer:
     """What the policies say, or why nothing is quoted.
 
     `closest` is shown when nothing is sure; `notes` tell of versions that come or bind others; `route` names where a
-    question goes that is not about the policy: `standing` or a kind of request. `lead_in` is a sentence of staff or
+    question goes that is not about the policy: `standing` or a kind of request. `lead_in` is a sentence of staff (by a
+    `pin`) or
     of a language model, never of the policy. `candidates` are what was looked at, for those who choose among them.
     """
 
@@ -75,6 +76,7 @@ class Answer:
     notes: Sequence[str] = ()
     route: str = ""
     lead_in: str = ""
+    pin: int | None = None
     candidates: Sequence[Quote] = field(default=(), repr=False)
 
     @property
@@ -123,6 +125,10 @@ def answer(
     said = wording.of(locale or (read[0].locale if read else ""))
     if not read:
         return Answer([], said.nothing_in_force)
+    if pinned := curating.pinned(session, question, read):
+        quotes = _quotes(_around(pinned.source, pinned.section, question), settings)
+        if quotes:
+            return Answer(quotes, notes=_notes(quotes, read, said), lead_in=pinned.lead_in, pin=pinned.id)
     if about := aside(question, read):
         return Answer([], said.aside.get(about, said.silent), route=wording.ROUTES.get(about, ""))
     ranked = rank(question, read, settings=settings)
@@ -199,6 +205,14 @@ def _best_of_sections(close: Sequence[Found]) -> list[Found]:
     for found in close:
         best.setdefault(found.section, found)
     return list(best.values())[:MAX_QUOTES]
+
+
+def _around(source: Source, section: int, question: str) -> list[Found]:
+    """The passages of a section to quote when staff have said that it answers: the best, else the first."""
+    index = source.reading.index
+    hits = [hit for hit in index.search(question, k=len(index.passages)) if hit.passage.section == section]
+    hits = hits or [Hit(passage, 0.0) for passage in index.passages if passage.section == section]
+    return _best([Found(hit, source, True, True) for hit in hits[:MAX_QUOTES]])
 
 
 def _notes(quotes: Sequence[Quote], read: Sequence[Source], said: wording.Wording) -> list[str]:

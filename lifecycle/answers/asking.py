@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlmodel import Session
 
 from lifecycle import users
-from lifecycle.answers import answering
+from lifecycle.answers import answering, unanswered
 from lifecycle.answers.answering import Answer
 from lifecycle.db import Database
 from lifecycle.settings import Settings
@@ -27,13 +27,18 @@ def ask(
 ) -> Answer:
     """What the policies say to this asker, known by the host's id or by Discord's, or to anyone.
 
+    A question that finds no answer is kept for the next revision, unless the asker is unknown or opted out of logging.
     Raises InvalidInput for an empty or endless question, NotFound for an unknown document or `user`.
     """
 
-    def work(session: Session) -> Answer:
+    def work(session: Session) -> tuple[Answer, bool]:
         asker = users.user(session, user) if user else users.by_discord(session, discord_id) if discord_id else None
-        return answering.answer(
+        found = answering.answer(
             session, question, settings=settings, documents=documents, locale=locale, user=asker, now=now
         )
+        return found, unanswered.worth_keeping(session, found, asker)
 
-    return database.read(work)
+    found, worth_keeping = database.read(work)
+    if worth_keeping:
+        database.run(unanswered.keep, question, found, locale=locale, now=now)
+    return found

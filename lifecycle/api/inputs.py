@@ -169,5 +169,19 @@ class Question(Input):
     user: str | None = None
 
 
+class NewPin(Input):
+    document: str
+    question: str
+    section: str
+    locale: str = ""
+    lead_in: str = ""
+    version: int | None = None
+
+
+class Confirmation(Input):
+    section: str = ""
+    version: int | None = None
+
+
 class Activity(Input):
     seen: list[Seen] = Field(max_length=10_000)

@@ -50,7 +50,7 @@ COMMANDS = {
     "erasure": ("erasure", "Erasures: list, show, scrub."),
     "request": ("request", "What people asked of staff: list, open, answer, extend, refuse, prove, erase …"),
     "ask": ("ask", "Ask the policies a question; the answer is quoted from them."),
-    "answers": ("answers", "How well questions are answered: evaluate, tune."),
+    "answers": ("answers", "Answers: evaluate, tune, pins, pin, confirm, unpin, unanswered, dismiss."),
     "choice": ("choice", "A user's opt-ins and opt-outs: list, set."),
     "template": ("template", "Mail templates: check, preview."),
     "history": ("history", "The append-only history: verify."),

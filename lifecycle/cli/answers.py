@@ -1,4 +1,4 @@
-"""`assent answers …`: how well questions are answered."""
+"""`assent answers …`: how well questions are answered, what staff pin, and what was asked in vain."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from sqlmodel import Session
 
-from lifecycle.answers import answering, measuring, sources
+from lifecycle import shapes
+from lifecycle.answers import answering, curating, measuring, sources, unanswered
 from lifecycle.answers.answering import Thresholds
 from lifecycle.answers.measuring import Ranked, Table
 from lifecycle.cli.desk import Desk, open_desk, read_file
 from lifecycle.cli.output import JsonFlag, print_json, print_line, print_table
 from lifecycle.documents import store
+from lifecycle.shapes import Shape
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -56,6 +59,103 @@ def tune(file: File, document: Documents = None, as_json: JsonFlag = False) -> N
     _print_table(tables, desk)
     print_line(f"\nanswer_threshold = {tuned.answered:g}\nclosest_threshold = {tuned.closest:g}")
     return None
+
+
+# -- pins --------------------------------------------------------------------------------------------------------
+
+Number = Annotated[int, typer.Argument(help="Its number, as listed.")]
+OfVersion = Annotated[int | None, typer.Option("--version", help="As it reads in this version; else in that in force.")]
+
+
+@app.command()
+def pins(as_json: JsonFlag = False) -> None:
+    """The questions that staff pinned to a section, and the versions for which that has to be confirmed."""
+    with open_desk() as desk:
+        found = desk.database.read(lambda s: [shapes.pin(s, pin, now=desk.now) for pin in curating.pins(s)])
+    if as_json:
+        return print_json(found)
+    rows = [(p["number"], p["question"], f"{p['document']}#{p['section']}", p["locale"], _doubts(p)) for p in found]
+    headers = ("Pin", "Question", "Section", "Locale", "To confirm")
+    return print_table(headers, rows, zone=desk.zone, empty='No pins yet: assent answers pin SLUG SECTION "QUESTION"')
+
+
+@app.command()
+def pin(
+    document: Annotated[str, typer.Argument(help="Its slug.")],
+    section: Annotated[str, typer.Argument(help="By number, anchor or title.")],
+    question: Annotated[str, typer.Argument(help="As people ask it; other words for the same are known again.")],
+    lead_in: Annotated[str, typer.Option("--lead-in", help="A sentence of yours before the quote.")] = "",
+    locale: Annotated[str, typer.Option("--locale", help="The language; else the document's.")] = "",
+    version: OfVersion = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Say that a section answers a question."""
+
+    def work(session: Session, desk: Desk) -> Shape:
+        found = store.document(session, document)
+        told = {"locale": locale, "lead_in": lead_in}
+        made = curating.pin(session, found, question, section, **told, version=version, now=desk.now)
+        return shapes.pin(session, made, now=desk.now)
+
+    with open_desk() as desk:
+        made = desk.database.run(work, desk)
+    if as_json:
+        return print_json(made)
+    return print_line(f"Pin {made['number']}: {question!r} is answered by {document}#{made['section']}.")
+
+
+@app.command()
+def confirm(
+    number: Number,
+    section: Annotated[str, typer.Option("--section", help="Another one than before.")] = "",
+    version: OfVersion = None,
+) -> None:
+    """Say that a pin still holds now that its section reads otherwise."""
+    with open_desk() as desk:
+        place = desk.database.run(
+            lambda s: curating.confirm(s, curating.by_number(s, number), section, version=version, now=desk.now)
+        )
+    print_line(f"Confirmed: pin {number} holds for the section {place.anchor} as it reads now.")
+
+
+@app.command()
+def unpin(number: Number) -> None:
+    """Take a pin off."""
+    with open_desk() as desk:
+        desk.database.run(lambda s: curating.remove(s, curating.by_number(s, number), now=desk.now))
+    print_line(f"Removed: pin {number}. The ranking decides again.")
+
+
+def _doubts(pin: Shape) -> str:
+    return ", ".join(
+        f"version {each['version']}" + ("" if each["section"] else " (the section is gone)") for each in pin["doubts"]
+    )
+
+
+# -- asked in vain -----------------------------------------------------------------------------------------------
+
+
+@app.command("unanswered")
+def unanswered_(as_json: JsonFlag = False) -> None:
+    """Questions that found no answer, for the next revision; of nobody who opted out of logging."""
+    with open_desk() as desk:
+        found = [shapes.unanswered(each) for each in desk.database.read(unanswered.unanswered)]
+    if as_json:
+        return print_json(found)
+    rows = [(u["number"], u["times"], u["question"], u["outcome"], u["last_at"]) for u in found]
+    headers = ("Number", "Times", "Question", "Outcome", "Last")
+    return print_table(headers, rows, zone=desk.zone, empty="Nothing was asked in vain.")
+
+
+@app.command()
+def dismiss(number: Number) -> None:
+    """Take a question off the list of those asked in vain."""
+    with open_desk() as desk:
+        desk.database.run(unanswered.dismiss, number, now=desk.now)
+    print_line(f"Dismissed: question {number}.")
+
+
+# -- measuring ---------------------------------------------------------------------------------------------------
 
 
 def _fare(desk: Desk, file: Path, documents: list[str]) -> list[Ranked]:

@@ -1,5 +1,6 @@
 """The tables, one file per thing."""
 
+from lifecycle.models.answer import Pin, PinPlace, Unanswered
 from lifecycle.models.document import Body, Document, SectionRow, Version
 from lifecycle.models.engagement import Engagement, Trace
 from lifecycle.models.erasure import Erasure, Hold
@@ -24,6 +25,8 @@ __all__ = [
     "Hold",
     "IdempotencyKey",
     "Notice",
+    "Pin",
+    "PinPlace",
     "Reply",
     "Report",
     "Request",
@@ -31,6 +34,7 @@ __all__ = [
     "Termination",
     "TimetableMark",
     "Trace",
+    "Unanswered",
     "User",
     "Version",
 ]

@@ -31,4 +31,6 @@ def test_every_list_comes_in_pages(interface: FastAPI) -> None:
         "/documents/{slug}/versions/{number}/unreachable",
         "/notices",
         "/requests",
+        "/answers/pins",
+        "/answers/unanswered",
     }
