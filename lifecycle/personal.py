@@ -103,8 +103,8 @@ STAYS: dict[type[Any], tuple[str, str]] = {
     Erasure: ("this erasure itself", "id user_id request_id cause erased_at scrubbed_at report"),
 }
 
-# Tables in which nobody's data stands: our own texts and what staff say of them, what is counted, questions kept without
-# their asker, and the history, which holds ids and hashes.
+# Tables in which nobody's data stands: our own texts and what staff say of them, what is counted, questions
+# kept without their asker, and the history, which holds ids and hashes.
 NOBODYS = frozenset(
     {"documents", "versions", "bodies", "sections", "pins", "pin_places", "unanswered"}
     | {"campaigns", "events", "timetable_marks", "alembic_version"}
