@@ -32,6 +32,11 @@ hypothesis_settings.register_profile(
 hypothesis_settings.register_profile("nightly", parent=hypothesis_settings.get_profile("ci"), max_examples=1000)
 hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--hostile", type=int, default=300, help="how many hostile texts to make and show (50000 nightly)")
+
+
 needs_corpus = pytest.mark.skipif(not (SHARED / "corpus").is_dir(), reason="../shared/corpus is not here")
 
 

@@ -226,13 +226,23 @@ def read_source(data: bytes, name: str, *, locale: str, zone: ZoneInfo, now: dat
         raise InvalidInput(f"{name}: {error}") from None
 
 
+def _plain_yaml(text: str) -> Any:
+    """YAML without aliases, by which a few lines grow to gigabytes. Raises YAMLError."""
+    try:
+        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader)):
+            raise yaml.YAMLError("it refers to itself by an alias (*); write it out")
+        return yaml.safe_load(text)
+    except RecursionError:
+        raise yaml.YAMLError("it is nested too deep") from None
+
+
 def split_front_matter(text: str, *, name: str) -> tuple[dict[str, Any], str]:
     """The YAML front matter, if there is one, and the rest byte for byte."""
     found = FRONT.match(text)
     if found is None or len(found[1]) > MAX_FRONT:
         return {}, text
     try:
-        front = yaml.safe_load(found[1])
+        front = _plain_yaml(found[1])
     except yaml.YAMLError as error:
         raise InvalidInput(f"{name}: the front matter is not YAML: {str(error).splitlines()[0]}.") from None
     if not isinstance(front, dict) or not _is_ours(set(front)):

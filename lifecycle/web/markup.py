@@ -1,15 +1,22 @@
 """Policy text to HTML that is safe to show: raw HTML is text, and only an allow list leaves the sanitiser (rule 12)."""
 
 import re
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 import nh3
 from markdown_it import MarkdownIt
+from markdown_it.rules_block import StateBlock
+from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 from markupsafe import Markup, escape
+from mdit_py_plugins.deflist import deflist_plugin
+from mdit_py_plugins.footnote import footnote_plugin
 
 from lifecycle.documents.compare import Change
-from lifecycle.documents.sections import Section, split
+from lifecycle.documents.markdown import line_starts
+from lifecycle.documents.sections import Addressable, Section, split
 from lifecycle.documents.words import Edit, EditKind
 
 TAGS = {
@@ -19,7 +26,10 @@ TAGS = {
     "blockquote",
     "br",
     "code",
+    "dd",
     "del",
+    "dl",
+    "dt",
     "em",
     "h1",
     "h2",
@@ -34,6 +44,7 @@ TAGS = {
     "p",
     "pre",
     "s",
+    "section",
     "strong",
     "sub",
     "sup",
@@ -45,39 +56,113 @@ TAGS = {
     "tr",
     "ul",
 }
-ATTRIBUTES = {"a": {"href", "title"}, "ol": {"start"}}
+ATTRIBUTES = {"a": {"href", "title", "id"}, "li": {"id"}, "ol": {"start"}, "section": {"id"}}
 SCHEMES = {"http", "https", "mailto"}
 EDITS = {EditKind.ADDED: "ins", EditKind.REMOVED: "del"}
 HEADING = re.compile(r"\A\s*#{1,6} [^\n]*\n+")
 
-_markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
+# Four times what the richest real texts ask for: what asks for more is shown without its markup.
+STEPS = 15_000
+PIECES = 30_000  # lines and cells
+# Deeper than this the parser drops what it reads.
+DEPTH = 20
+
+# Characters that a reader cannot see and that change what is seen: controls, and orders to write backwards.
+_CONTROLS = {*range(0x20), *range(0x7F, 0xA0)} - set(map(ord, "\t\n\f\x85"))
+_UNSHOWN = dict.fromkeys({*_CONTROLS, 0x202D, 0x202E, *range(0xFDD0, 0xFDF0), 0xFFFE, 0xFFFF}, "\ufffd")
+
+
+class TooMuchMarkup(Exception):
+    """A text would take more work to show than any real one."""
+
+
+def _count(state: StateBlock | StateInline) -> bool:
+    state.env["steps"] = state.env.get("steps", 0) + 1
+    if state.env["steps"] > STEPS:
+        raise TooMuchMarkup
+    return False
+
+
+def _count_block(state: StateBlock, _start: int, _end: int, _silent: bool) -> bool:
+    return _count(state)
+
+
+def _count_inline(state: StateInline, _silent: bool) -> bool:
+    return _count(state)
+
+
+def _parser() -> MarkdownIt:
+    parser = MarkdownIt("commonmark", {"html": False, "maxNesting": DEPTH}).enable("table")
+    parser.use(deflist_plugin).use(footnote_plugin)
+    parser.block.ruler.before("table", "count", _count_block, {"alt": ["paragraph", "reference", "blockquote", "list"]})
+    parser.inline.ruler.before("text", "count", _count_inline)
+    return parser
+
+
+_markdown = _parser()
 
 
 @lru_cache(maxsize=128)
 def text_html(text: str) -> Markup:
-    """A whole text, each section in an element whose id is the section's anchor."""
-    own_title = has_title(text)
-    return Markup("\n").join(_section(text, section, own_title) for section in split(text))
+    """A whole text, each section in an element whose id is the section's anchor.
 
-
-def has_title(text: str) -> bool:
-    """Whether the text brings the one heading of level 1 that its page needs; if not, the page has to say it."""
-    return sum(section.level == 1 for section in split(text)) == 1
-
-
-def _section(text: str, section: Section, own_title: bool) -> Markup:
-    # Section by section, so that nothing left open in one reaches into the next.
-    tokens = _markdown.parse(text[section.start : section.end].replace("\0", "\ufffd"))
+    Text nested or marked up beyond all measure is shown as it stands, as paragraphs, so that no word is lost.
+    """
+    source = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").translate(_UNSHOWN)
+    environment: dict[str, object] = {}
+    try:
+        if source.count("\n") + source.count("|") > PIECES:
+            raise TooMuchMarkup
+        tokens = _markdown.parse(source, environment)
+    except TooMuchMarkup:
+        return _as_it_stands(source)
+    if any(token.level >= DEPTH - 1 for token in tokens):
+        return _as_it_stands(source)
+    sections = split(text)
+    own_title = has_title(sections)
     for token in tokens:
         _keep_one_title(token, own_title)
+    tokens = _in_sections(tokens, sections, line_starts(text))
+    return _clean(_markdown.renderer.render(tokens, _markdown.options, environment))
+
+
+def has_title(sections: Iterable[Addressable]) -> bool:
+    """Whether a text brings the one heading of level 1 that its page needs; if not, the page has to say it."""
+    return sum(section.level == 1 for section in sections) == 1
+
+
+def _clean(html: str) -> Markup:
     shown = nh3.clean(
-        _markdown.renderer.render(tokens, _markdown.options, {}),
-        tags=TAGS,
-        attributes=ATTRIBUTES,
-        url_schemes=SCHEMES,
-        link_rel="nofollow noopener noreferrer",
+        html, tags=TAGS, attributes=ATTRIBUTES, url_schemes=SCHEMES, link_rel="nofollow noopener noreferrer"
     )
-    return Markup('<section id="{}">{}</section>').format(section.anchor, Markup(shown))  # noqa: S704  (sanitised)
+    return Markup(shown)  # noqa: S704  (sanitised)
+
+
+def _as_it_stands(source: str) -> Markup:
+    paragraphs = re.sub(r"\n\s*\n", "</p>\n<p>", escape(source))
+    return Markup(f'<section id="_top"><p>{paragraphs}</p></section>')  # noqa: S704  (escaped)
+
+
+def _in_sections(tokens: Sequence[Token], sections: Sequence[Section], starts: Sequence[int]) -> list[Token]:
+    """The tokens with an element around each section; one that begins at an item of a list gives the item its id."""
+    wanted = [(bisect_left(starts, section.start), section.anchor) for section in sections]
+    wanted[0] = (0, sections[0].anchor)
+    shown: list[Token] = []
+    for token in tokens:
+        at = token.map[0] if token.map else -1
+        while wanted and token.level == 0 and token.nesting >= 0 and wanted[0][0] <= at:
+            shown += _opened(wanted.pop(0)[1], first=not shown)
+        if wanted and token.type == "list_item_open" and wanted[0][0] == at:
+            token.attrSet("id", wanted.pop(0)[1])
+        shown.append(token)
+    while wanted:
+        shown += _opened(wanted.pop(0)[1], first=not shown)
+    return [*shown, Token("section_close", "section", -1, block=True)]
+
+
+def _opened(anchor: str, *, first: bool) -> list[Token]:
+    opening = Token("section_open", "section", 1, attrs={"id": anchor}, block=True)
+    return [opening] if first else [Token("section_close", "section", -1, block=True), opening]
 
 
 def _keep_one_title(token: Token, own_title: bool) -> None:

@@ -15,7 +15,7 @@ from sqlmodel import Session
 from starlette.exceptions import HTTPException
 
 from lifecycle.db import Database
-from lifecycle.documents import sections, store, telling
+from lifecycle.documents import store, telling
 from lifecycle.documents.compare import ChangeKind
 from lifecycle.documents.comparison import Comparison, compare_versions
 from lifecycle.errors import AssentError, InvalidInput, NotFound, RuleRefused
@@ -185,6 +185,7 @@ def _version(session: Session, slug: str, number: int | None, locale: str, now: 
     if version is None:
         raise NotFound(f"No version of {document.title} is in force yet.")
     body = store.body(session, version, locale)
+    rows = store.section_rows(session, body)
     return {
         "document": document,
         "version": version,
@@ -193,9 +194,9 @@ def _version(session: Session, slug: str, number: int | None, locale: str, now: 
         "upcoming": store.upcoming(store.chain(session, document.id), now),
         "body": body,
         "bodies": store.bodies(session, version),
-        "sections": [section for section in sections.split(body.text) if section.title],
+        "sections": [row for row in rows if row.title],
         "html": markup.text_html(body.text),
-        "has_title": markup.has_title(body.text),
+        "has_title": markup.has_title(rows),
         "changes": (body.changelog or version.changelog).splitlines(),
     }
 
