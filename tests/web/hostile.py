@@ -18,12 +18,12 @@ PARTS = """<script>alert(1)</script>¦<img src=x onerror=alert(1)>¦[x](javascri
 <style>*{background:url(//evil)}</style>¦<!--><script>x</script>-->¦<![CDATA[<script>]]>¦<?php x ?>
 </section></article>¦<section id=top>¦<b id=x class=y style=z>¦<form><input autofocus onfocus=x>¦{{ 7*7 }}
 {% include "x" %}¦{# x #}¦${x}¦&lt;script&gt;¦&#60;script&#62;¦&#x3c;script>¦&NewLine;¦&colon;¦\\<script>
-`<script>`¦```<script>¦~~~ "onclick=x¦# <script>¦## [h](javascript:x)¦# x {: #"onclick=x }¦# x {#a}¦> ¦> > > ¦- 
+`<script>`¦```<script>¦~~~ "onclick=x¦# <script>¦## [h](javascript:x)¦# x {: #"onclick=x }¦# x {#a}¦> ¦> > > ¦- ¦a
 1. ¦* * * ¦\t¦| <svg> | b |¦|-|-|¦| :-: |¦[^1]¦[^1]: <script>¦[^<b>]: x¦^[x](javascript:x)¦Term¦: <script>
 : [d](data:x)¦**¦__¦*¦_¦~~¦`¦[¦](¦)¦![¦<¦>¦"¦'¦&¦\u202e¦\u2066¦\u200f¦\x00¦\x1b[31m¦\x08¦\x0c¦\x85¦\u2028¦\ufeff
 \ufffe¦\U000e0001¦word¦Ünïcödé¦日本¦שלום¦https://x.example¦(https://x.example/?a=b&c=<d>)¦mailto:a@b.example
 //evil.example¦1.1 A¦**Bold**¦§ 7 <b>""".replace("\n", "¦").split("¦")
-PARTS += ["\n", "\n\n", "\r\n", "\r", "  \n", " ", "    "]
+PARTS += ["\\", "\n", "\n\n", "\r\n", "\r", "  \n", " ", "    "]
 
 
 def text(number: int) -> str:
