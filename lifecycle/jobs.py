@@ -258,8 +258,10 @@ def _unanswered(database: Database, mode: Mode) -> Iterator[list[Engagement]]:
         after = found[-1].id
 
 
-# By the instant: what a person waits for. In sweeps: what carries its own instant, however late it is written down.
-TO_THE_INSTANT: tuple[Job, ...] = (plan_campaigns, bring_into_effect, end_suspensions)
+# Planning may be long, so nothing waits for it. By the instant: what a person waits for. In sweeps: what carries its
+# own instant, however late it is written down.
+PLANNING: tuple[Job, ...] = (plan_campaigns,)
+TO_THE_INSTANT: tuple[Job, ...] = (bring_into_effect, end_suspensions)
 IN_SWEEPS: tuple[Job, ...] = (
     deem_silence,
     remind,

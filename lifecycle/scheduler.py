@@ -30,7 +30,8 @@ class Clockwork:
         usual = {"misfire_grace_time": None, "coalesce": True, "max_instances": 3}
         self._scheduler = AsyncIOScheduler(timezone=UTC, job_defaults=usual)
         self._draining: asyncio.Task[None] | None = None
-        self._turn = asyncio.Lock()
+        self._planning: asyncio.Task[None] | None = None
+        self._turn, self._sweeping = asyncio.Lock(), asyncio.Lock()
         self._waiting = False
 
     def start(self) -> None:
@@ -60,6 +61,7 @@ class Clockwork:
         now = self._clock()
         due = await self._database.aread(jobs.next_due)
         if due is not None and due <= now:
+            self._plan_in_background()
             try:
                 await self._run(jobs.TO_THE_INSTANT)
             finally:
@@ -69,8 +71,11 @@ class Clockwork:
             self._scheduler.add_job(self.wake, "date", run_date=due, id="due", replace_existing=True)
 
     async def sweep(self) -> None:
-        """Run the jobs that need no exact instant, and take up what a dead worker left in doubt."""
-        async with self._turn:
+        """Run the jobs that need no exact instant, and take up what a dead worker left in doubt.
+
+        However long they take, what is due to the instant does not wait for them.
+        """
+        async with self._sweeping:
             try:
                 await self._run(jobs.IN_SWEEPS)
             except AssentError as error:
@@ -79,6 +84,18 @@ class Clockwork:
 
     async def _run(self, some: tuple[jobs.Job, ...]) -> None:
         await asyncio.to_thread(jobs.run_jobs, some, self._database, self._settings, self._clock())
+
+    def _plan_in_background(self) -> None:
+        """To plan for a great many users takes seconds, in which effects and other notices do not wait."""
+        if self._planning is None or self._planning.done():
+            self._planning = asyncio.create_task(self._plan())
+
+    async def _plan(self) -> None:
+        try:
+            await self._run(jobs.PLANNING)
+        except AssentError as error:
+            log.error("The planner goes on after: %s", error)
+        self._drain_in_background()
 
     def _drain_in_background(self) -> None:
         """A long drain claims what falls due meanwhile, by priority; so one at a time is enough, and nobody waits."""
@@ -99,8 +116,10 @@ class Clockwork:
         self._dispatcher.close()  # at once: a job under way may hold the turn for long, and the drain goes on meanwhile
         self._scheduler.remove_all_jobs()
         await asyncio.sleep(0)  # a wake that was just submitted gets in line before us
-        async with self._turn:
+        async with self._turn, self._sweeping:
             self._scheduler.shutdown(wait=False)
+        if self._planning is not None:
+            await self._planning
         await asyncio.sleep(0)  # APScheduler ends in the next round of the loop
         try:
             await self._dispatcher.stop()

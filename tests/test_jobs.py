@@ -21,7 +21,7 @@ from tests.helpers import DAY, TICK, ZONE, add_user, bound_by, engage, next_vers
 from tests.test_reminders import DUE, asked
 
 K = EngagementKind
-ALL = jobs.TO_THE_INSTANT + jobs.IN_SWEEPS
+ALL = jobs.PLANNING + jobs.TO_THE_INSTANT + jobs.IN_SWEEPS
 TABLES = ("users", "engagements", "notices", "campaigns", "terminations", "grounds", "requests", "events")
 
 

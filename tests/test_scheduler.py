@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
@@ -329,6 +330,29 @@ async def test_a_slow_hand_over_does_not_hold_up_what_falls_due_while_connection
             await soon(sink.until(lambda: sink.total == 2), 2)
         finally:
             gate.set()
+
+
+async def test_a_long_job_of_the_sweep_does_not_delay_what_is_due(
+    sqlite: Database, settings: Settings, sink: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, over = threading.Event(), threading.Event()
+
+    def lasts(*_: object) -> int:
+        begun.set()
+        over.wait(PATIENCE_SECONDS)
+        return 0
+
+    monkeypatch.setattr(jobs, "IN_SWEEPS", (lasts,))
+    monkeypatch.setattr(jobs, "PLANNING", (lasts,))
+    sqlite.run(leaves, "left", at=utc_now() - HOUR)
+    async with running(sqlite, settings) as clockwork:
+        await asyncio.to_thread(begun.wait, PATIENCE_SECONDS)
+        try:
+            await look(clockwork)
+            assert sqlite.read(effects) == 1
+            await soon(sink.until(lambda: "left@example.com" in sink.copies))
+        finally:
+            over.set()
 
 
 # -- several workers -----------------------------------------------------------------------------------------------

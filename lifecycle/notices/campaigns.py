@@ -18,7 +18,7 @@ from lifecycle.notices import outbox
 from lifecycle.notices.outbox import BAD_ADDRESS, MAILABLE, NO_ADDRESS
 from lifecycle.states import Channel, NoticeStatus, Purpose
 
-CHUNK = 5000
+CHUNK = 10_000
 AHEAD = 50_000
 LEAD = timedelta(hours=1)
 ACCESS_ENDED = "the user's access has ended"
@@ -48,16 +48,19 @@ def plan_chunk(
     *,
     per_hour: int = 0,
     chunk: int = CHUNK,
-    ahead: int = AHEAD,
+    ahead: int | None = AHEAD,
     now: datetime,
 ) -> int:
     """Owe the version's notice to the next users in key order; how many users were passed.
 
     Cursor and notices change in one transaction, so a killed planner resumes where it stood. With `per_hour` the
-    notices fall due one after another at that rate, in the places that no campaign has taken yet.
+    notices fall due one after another at that rate, in the places that no campaign has taken yet. No more than
+    `ahead` mails wait then, however many there are when it is None.
     """
     first = free_from(session, campaign, now=now) if per_hour else campaign.started_at
-    room = min(chunk, _places(first, per_hour, now), ahead - outbox.backlog(session, most=ahead))
+    room = min(chunk, _places(first, per_hour, now))
+    if ahead is not None:
+        room = min(room, ahead - outbox.backlog(session, most=ahead))
     if room <= 0:
         return 0
     last = session.exec(select(func.max(User.id)).where(col(User.id).in_(_next_ids(campaign, room)))).one()

@@ -157,9 +157,9 @@ def delivered(stocked: Assent, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
             await dispatcher.drain()
             await dispatcher.stop()
 
-        jobs.run_jobs(jobs.TO_THE_INSTANT, database, settings, datetime.now(UTC))
+        jobs.run_jobs(jobs.PLANNING + jobs.TO_THE_INSTANT, database, settings, datetime.now(UTC))
         asyncio.run(drain())
-        jobs.run_jobs(jobs.TO_THE_INSTANT, database, settings, datetime.now(UTC))
+        jobs.run_jobs(jobs.PLANNING + jobs.TO_THE_INSTANT, database, settings, datetime.now(UTC))
         database.close()
         return mailbox
 

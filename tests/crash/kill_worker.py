@@ -1,6 +1,8 @@
 """Kills a real worker again and again while it tells everyone about a version, then counts what arrived (rule 7).
 
-    python -m tests.crash.kill_worker --notices 2000 --kills 30 [--postgresql] [--seed N]
+    python -m tests.crash.kill_worker --notices 2000 --kills 30 [--relay] [--postgresql] [--seed N]
+
+With `--relay` every other kill is that of the SMTP server. The large run: --notices 20000 --kills 200 --relay.
 
 The seed repeats when the kills come, counted in arrivals; what the machine does in between stays its own.
 """
@@ -30,13 +32,13 @@ from lifecycle.documents.publishing import Publication, publish
 from lifecycle.models import Attempt, Engagement, Notice, User
 from lifecycle.settings import Settings, load_settings
 from lifecycle.states import MAX_DOUBTS, AttemptOutcome, EngagementKind, Mode, NoticeStatus
-from tests.crash.sink import Sink
+from tests.crash.relay import Relay
+from tests.crash.sink import Sink, at_once_or_later
 
 ROOT = Path(__file__).parents[2]
 CONNECTIONS = 10
 LEASE_SECONDS = 0.5
-ANSWER_SECONDS = 0.02  # a relay that stores what it takes needs some milliseconds for it
-PATIENCE_SECONDS = 90.0
+PATIENCE_SECONDS = 150.0  # a copy in doubt since its connection broke is repeated after a minute
 S = NoticeStatus
 
 
@@ -148,17 +150,21 @@ class Worker:
             "ASSENT_LEASE_SECONDS": str(settings.lease_seconds),
         }
         self._log: IO[bytes] | None = None
+        self._process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
+        """Begin; harmless when it lives."""
+        if self._process is not None and self._process.returncode is None:
+            return
         self._log = (self._folder / "worker.log").open("ab")
         command = [sys.executable, "-m", "lifecycle", "serve", "--worker"]
         self._process = await asyncio.create_subprocess_exec(
             *command, cwd=self._folder, env=self._environment, stderr=self._log
         )
 
-    async def until(self, sink: Sink, holds: Callable[[], bool]) -> None:
+    async def until(self, sink: "Post", holds: Callable[[], bool]) -> None:
         """Wait for an arrival after which this holds. Raises AssertionError when the worker ends, or gets nowhere."""
-        ended, reached = asyncio.create_task(self._process.wait()), asyncio.create_task(sink.until(holds))
+        ended, reached = asyncio.create_task(self._running.wait()), asyncio.create_task(sink.until(holds))
         both = {ended, reached}
         done, _ = await asyncio.wait(both, timeout=PATIENCE_SECONDS, return_when=asyncio.FIRST_COMPLETED)
         for task in both:
@@ -166,8 +172,13 @@ class Worker:
         if reached not in done:
             raise AssertionError(f"The worker got nowhere:\n{self.said()}")
 
+    @property
+    def _running(self) -> asyncio.subprocess.Process:
+        assert self._process is not None, "the worker was never started"
+        return self._process
+
     def require_up(self) -> None:
-        if self._process.returncode is not None:
+        if self._running.returncode is not None:
             raise AssertionError(f"The worker ended by itself:\n{self.said()}")
 
     def said(self) -> str:
@@ -175,17 +186,17 @@ class Worker:
 
     async def kill(self) -> None:
         """SIGKILL; harmless when it has ended."""
-        if self._process.returncode is None:
-            self._process.kill()
+        if self._running.returncode is None:
+            self._running.kill()
         await self._close()
 
     async def stop(self) -> None:
         """SIGTERM, and the end it comes to by itself."""
-        self._process.terminate()
+        self._running.terminate()
         await self._close()
 
     async def _close(self) -> None:
-        await self._process.wait()
+        await self._running.wait()
         if self._log is not None:
             self._log.close()
 
@@ -193,16 +204,13 @@ class Worker:
 # -- the run ---------------------------------------------------------------------------------------------------------
 
 
-async def run(database_url: str, folder: Path, *, notices: int, kills: int, seed: int) -> Report:
-    """Kill the worker `kills` times at moments spread over all arrivals, let the last one finish, and count."""
+async def run(database_url: str, folder: Path, *, notices: int, kills: int, seed: int, relay: bool = False) -> Report:
+    """Kill the worker `kills` times at moments spread over all arrivals, let the last one finish, and count.
+
+    With `relay` every other kill is that of the SMTP server.
+    """
     rng, report, begun = random.Random(seed), Report(notices, seed), time.monotonic()
-    slow = random.Random(seed)
-
-    async def answer(address: str) -> str:
-        await asyncio.sleep(slow.uniform(0, ANSWER_SECONDS))
-        return "250 Taken"
-
-    async with Sink(answer) as sink:
+    async with Relay(seed) if relay else Sink(at_once_or_later(random.Random(seed))) as sink:
         settings = load_settings(
             database_url=database_url,
             data_dir=folder / "data",
@@ -215,8 +223,9 @@ async def run(database_url: str, folder: Path, *, notices: int, kills: int, seed
         with opened(settings) as database:
             database.run(publish_to, names, settings=settings)
         worker = Worker(settings, folder)
-        for end in ends(notices, kills, rng):
-            await live_and_die(worker, sink, end, rng, report, settings)
+        for nth, end in enumerate(ends(notices, kills, rng, relay=relay)):
+            victim = sink if isinstance(sink, Relay) and nth % 2 else worker
+            await live_and_die(worker, sink, victim, end, rng, report, settings)
         await finish(worker, sink, report, settings)
         with opened(settings) as database:
             database.read(count, sink, report)
@@ -224,37 +233,46 @@ async def run(database_url: str, folder: Path, *, notices: int, kills: int, seed
     return report
 
 
-End = Callable[[Sink], Callable[[], bool]]  # called when a life begins: what says whether it is over
+Post = Sink | Relay
+End = Callable[[Post], Callable[[], bool]]  # called when a life begins: what says whether it is over
 
 
 def users_told(least: int) -> End:
-    def begin(sink: Sink) -> Callable[[], bool]:
+    def begin(sink: Post) -> Callable[[], bool]:
         before = sink.total
         return lambda: len(sink.copies) >= least and sink.total > before
 
     return begin
 
 
-def second_copy(sink: Sink) -> Callable[[], bool]:
+def second_copy(sink: Post) -> Callable[[], bool]:
     before = sink.repeated
     return lambda: sink.repeated > before
 
 
-def ends(notices: int, kills: int, rng: random.Random) -> list[End | None]:
+def ends(notices: int, kills: int, rng: random.Random, *, relay: bool) -> list[End | None]:
     """When each life ends: at so many users told; every fifth at any moment, so that starting and planning are hit too.
 
-    Copies in doubt are repeated behind all others, so the last quarter ends while those are on their way.
+    Copies in doubt are repeated behind all others, so the last quarter ends while those are on their way; the relay's
+    at any moment of it, for what its end leaves in doubt is repeated after a minute only.
     """
     last = kills // 4
     told = sorted(rng.sample(range(1, notices * 9 // 10), kills - last))
-    return [users_told(least) if nth % 5 else None for nth, least in enumerate(told)] + [second_copy] * last
+    late = [None if relay and nth % 2 else second_copy for nth in range(kills - last, kills)]
+    return [users_told(least) if nth % 5 else None for nth, least in enumerate(told)] + late
 
 
 async def live_and_die(
-    worker: Worker, sink: Sink, end: End | None, rng: random.Random, report: Report, settings: Settings
+    worker: Worker,
+    sink: Post,
+    victim: Worker | Relay,
+    end: End | None,
+    rng: random.Random,
+    report: Report,
+    settings: Settings,
 ) -> None:
-    """One life, to its end."""
-    sink.life += 1
+    """One life, to the end of the victim's."""
+    sink.begin_life()
     began, over = datetime.now(UTC), end(sink) if end else None
     await worker.start()
     try:
@@ -264,18 +282,22 @@ async def live_and_die(
         else:
             await worker.until(sink, over)
             await asyncio.sleep(rng.uniform(0, 0.05))
-    finally:
+    except BaseException:
         await worker.kill()
+        raise
+    await victim.kill()
     report.kills += 1
+    if victim is not worker:
+        return  # the worker lives, and learns of each hand-over how it ended
     with opened(settings) as database:
         left = database.read(started_since, began)
     report.most_in_doubt_per_kill = max(report.most_in_doubt_per_kill, left)
 
 
-async def finish(worker: Worker, sink: Sink, report: Report, settings: Settings) -> None:
+async def finish(worker: Worker, sink: Post, report: Report, settings: Settings) -> None:
     """The life that nobody ends before its work is done."""
     await asyncio.sleep(LEASE_SECONDS)  # so that its first look finds what the last kill left, not the next minute's
-    sink.life += 1
+    sink.begin_life()
     await worker.start()
     try:
         limit = time.monotonic() + PATIENCE_SECONDS
@@ -290,7 +312,7 @@ async def finish(worker: Worker, sink: Sink, report: Report, settings: Settings)
         await worker.kill()
 
 
-def count(session: Session, sink: Sink, report: Report) -> None:
+def count(session: Session, sink: Post, report: Report) -> None:
     """Compare what arrived with what the record says."""
     found = session.exec(select(User.email, Notice).join(Notice, col(Notice.user_id) == User.id)).all()
     unknown = {address for address, notice in found if notice.status is S.UNKNOWN}
@@ -335,13 +357,15 @@ def main() -> int:
     parser.add_argument("--notices", type=int, default=2000)
     parser.add_argument("--kills", type=int, default=30)
     parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6))
+    parser.add_argument("--relay", action="store_true", help="kill the SMTP server too, in turn with the worker")
     parser.add_argument("--postgresql", action="store_true", help="on a PostgreSQL server of its own, else on SQLite")
     given = parser.parse_args()
     print(f"{'PostgreSQL' if given.postgresql else 'SQLite'}, seed {given.seed}", flush=True)
     with tempfile.TemporaryDirectory(prefix="assent-crash-") as name:
         folder = Path(name)
         with fresh_database(folder, postgresql=given.postgresql) as url:
-            report = asyncio.run(run(url, folder, notices=given.notices, kills=given.kills, seed=given.seed))
+            facts = {"notices": given.notices, "kills": given.kills, "seed": given.seed}
+            report = asyncio.run(run(url, folder, **facts, relay=given.relay))
     print(report.table())
     for breach in report.broken():
         print("BROKEN:", breach)

@@ -1,12 +1,15 @@
 """A relay on loopback in the test's own event loop: it keeps every copy, and takes as long to answer as it is told."""
 
 import asyncio
+import random
+import socket
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email import message_from_bytes
 from types import TracebackType
+from typing import Any
 
 REPLIES = {
     b"EHLO": "250-sink\r\n250-8BITMIME\r\n250 SMTPUTF8",
@@ -16,6 +19,9 @@ REPLIES = {
     b"DATA": "354 Go on",
     b"QUIT": "221 Bye",
 }
+
+
+ANSWER_SECONDS = 0.02  # a relay that stores what it takes needs some milliseconds for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,18 +41,30 @@ async def take(address: str) -> str:
     return "250 Taken"
 
 
+def at_once_or_later(rng: random.Random) -> Callable[[str], Awaitable[str]]:
+    """Takes a mail after some milliseconds."""
+
+    async def answer(address: str) -> str:
+        await asyncio.sleep(rng.uniform(0, ANSWER_SECONDS))
+        return "250 Taken"
+
+    return answer
+
+
 class Sink:
     """A copy counts from its last byte on, as with a relay that dies before it could answer."""
 
-    def __init__(self, answer: Callable[[str], Awaitable[str]] = take) -> None:
+    def __init__(self, answer: Callable[[str], Awaitable[str]] = take, *, door: socket.socket | None = None) -> None:
         self.copies: defaultdict[str, list[Copy]] = defaultdict(list)  # by address
         self.life = 0
         self.answer = answer
+        self._door = door
         self._arrival = asyncio.Condition()
         self._open: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> "Sink":
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0, limit=2**20)
+        where: dict[str, Any] = {"sock": self._door} if self._door else {"host": "127.0.0.1", "port": 0}
+        self._server = await asyncio.start_server(self._accept, limit=2**20, **where)
         return self
 
     async def __aexit__(
@@ -81,7 +99,7 @@ class Sink:
         task.add_done_callback(self._open.discard)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        life, address = self.life, ""
+        life, address = self._life(), ""
         try:
             writer.write(b"220 sink\r\n")
             while line := await reader.readline():
@@ -97,7 +115,14 @@ class Sink:
         finally:
             writer.close()
 
-    async def _keep(self, address: str, life: int, message: bytes) -> None:
-        self.copies[address].append(Copy(datetime.now(UTC), life, message))
+    def begin_life(self) -> None:
+        """From now on connections belong to the next life."""
+        self.life += 1
+
+    def _life(self) -> float:
+        return self.life
+
+    async def _keep(self, address: str, life: float, message: bytes) -> None:
+        self.copies[address].append(Copy(datetime.now(UTC), int(life), message))
         async with self._arrival:
             self._arrival.notify_all()

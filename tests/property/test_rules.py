@@ -421,7 +421,9 @@ class Rules(RuleBasedStateMachine):
         assert self.world.dump("versions", "bodies") == versions
 
     def _run_jobs(self) -> None:
-        jobs.run_jobs(jobs.TO_THE_INSTANT + jobs.IN_SWEEPS, self.world.database, self.world.settings, self.now)
+        jobs.run_jobs(
+            jobs.PLANNING + jobs.TO_THE_INSTANT + jobs.IN_SWEEPS, self.world.database, self.world.settings, self.now
+        )
         for row in self.world.rows("SELECT t.*, u.external_id FROM terminations t JOIN users u ON u.id = t.user_id"):
             if row["id"] not in self.ledger.ended:
                 assert row["initiated_by"] == "inactivity"
