@@ -31,7 +31,8 @@ def deadline(version: Version, told_at: datetime, zone: ZoneInfo, graces: Iterab
     due = answer_deadline(mode_of(version), version.effective_at, told_at, version.deadline_days, zone)
     if version.mode is Mode.SILENCE:
         graces = [grace for grace in graces if grace.decided_at < due]
-    return max([due, *(grace.until for grace in graces if grace.until is not None)])
+    put_off = (grace.lasts_until for grace in graces)
+    return max([due, *(until for until in put_off if until is not None)])
 
 
 def binding(versions: Sequence[Version], facts: Iterable[Engagement], at: datetime) -> Bound | None:

@@ -54,7 +54,7 @@ def give(
 
 
 def undo(session: Session, grace: Grace, *, reason: str, actor: str = "staff", now: datetime) -> Grace:
-    """Take a grace back: from now on the deadline is what it was. Raises Conflict when it was undone already."""
+    """Take a grace back: the deadline is what it was, but not before now. Raises Conflict when it is undone already."""
     if grace.undone_at is not None:
         raise Conflict(f"Grace {grace.id} was undone at {grace.undone_at.isoformat()} already.")
     if not reason.strip():
@@ -83,9 +83,8 @@ def graces(session: Session, *, user: User | None = None) -> list[Grace]:
 
 
 def of(session: Session, user_id: int, version_id: int) -> list[Grace]:
-    """What counts for this user and this version now."""
-    counts = (Grace.version_id == version_id, col(Grace.undone_at).is_(None), _concerns(user_id))
-    return list(session.exec(select(Grace).where(*counts)))
+    """What was given for this user, or for all, and this version."""
+    return list(session.exec(select(Grace).where(Grace.version_id == version_id, _concerns(user_id))))
 
 
 def _concerns(user_id: int) -> ColumnElement[bool]:
@@ -99,4 +98,4 @@ def due_by(session: Session, version: Version, told: Engagement, zone: ZoneInfo)
 
 def is_exempt(session: Session, user_id: int, version: Version) -> bool:
     """Whether the user need not accept the version."""
-    return any(grace.until is None for grace in of(session, user_id, version.id))
+    return any(grace.exempts for grace in of(session, user_id, version.id))

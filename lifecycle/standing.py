@@ -33,7 +33,7 @@ _WHO = """
 SELECT u.id, u.external_id, (SELECT m.token FROM timetable_marks m) AS token,
     EXISTS (SELECT 1 FROM terminations t
         WHERE t.user_id = u.id AND t.rescinded_at IS NULL AND t.reinstated_at IS NULL)
-    OR EXISTS (SELECT 1 FROM graces g WHERE g.user_id = u.id AND g.undone_at IS NULL) AS special
+    OR EXISTS (SELECT 1 FROM graces g WHERE g.user_id = u.id) AS special
 FROM users u WHERE {which}"""
 _FACTS = """
 SELECT me.id, me.external_id, me.token, me.special, e.version_id, e.kind, e.at, e.id
@@ -167,7 +167,7 @@ def _timetable(database: Database, rows: Sequence[Row]) -> Timetable | None:
 
 def _own(session: Session, user_id: int, now: datetime) -> Own:
     graces: dict[int, list[Grace]] = {}
-    for grace in session.exec(select(Grace).where(Grace.user_id == user_id, col(Grace.undone_at).is_(None))):
+    for grace in session.exec(select(Grace).where(Grace.user_id == user_id)):
         graces.setdefault(grace.version_id, []).append(grace)
     return Own(_ending(session, user_id, now), graces)
 
@@ -311,7 +311,7 @@ def _judge(
     mode = bindings.mode_of(asked)
     named = f"version {asked.number} of {slug}"
     older = f"version {found.number} still binds" if found.bound else "nothing binds yet"
-    exempt = next((grace for grace in graces if grace.until is None), None) if mode is Mode.EXPLICIT else None
+    exempt = next((grace for grace in graces if grace.exempts), None) if mode is Mode.EXPLICIT else None
     if exempt is not None:
         return Decision.ALLOW, "exempt", f"Exempt from accepting {named} ({exempt.reason}); {older}.", None
     if told_at is None:

@@ -105,7 +105,7 @@ def _load(session: Session) -> Timetable:
         for document_id, slug in session.exec(select(Document.id, Document.slug).order_by(Document.slug))
     }
     graces: dict[int, list[Grace]] = {}
-    of_all = columns(Grace.__table__).where(col(Grace.user_id).is_(None), col(Grace.undone_at).is_(None))  # type: ignore[attr-defined]
+    of_all = columns(Grace.__table__).where(col(Grace.user_id).is_(None))  # type: ignore[attr-defined]
     for row in session.execute(of_all).mappings():
         graces.setdefault(row["version_id"], []).append(Grace(**row))
     return Timetable(chains, graces)

@@ -90,6 +90,19 @@ def test_a_window_to_object_stays_open_as_long_as_it_was_put_off(session: Sessio
     assert bound_by(session, ada, at=NOW + 10 * DAY) == (1, K.ACCEPTED)
 
 
+def test_an_objection_in_a_window_that_was_put_off_stays_in_time_when_that_is_undone(session: Session) -> None:
+    ada, bob, second = asked(session, Mode.SILENCE)
+    given = give(session, second, NOW + 9 * DAY, now=NOW + DAY)
+    engage(session, ada, second, K.OBJECTED, at=NOW + 6 * DAY)
+    graces.undo(session, given, reason="A mistake.", now=NOW + 7 * DAY)
+    for user in (ada, bob):
+        told = tell(session, user, second)
+        assert told is not None
+        deeming.deem_by_silence(session, told, zone=ZONE, now=NOW + 8 * DAY)
+    assert bound_by(session, ada, at=NOW + 10 * DAY) == (1, K.ACCEPTED)
+    assert bound_by(session, bob, at=NOW + 10 * DAY) == (2, K.DEEMED_BY_SILENCE)
+
+
 def test_a_window_that_has_closed_is_not_opened_again(session: Session) -> None:
     ada, _, second = asked(session, Mode.SILENCE)
     give(session, second, NOW + 9 * DAY, now=NOW + 5 * DAY)

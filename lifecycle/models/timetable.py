@@ -10,7 +10,8 @@ from lifecycle.models.base import STRICT, Field, SQLModel, instant, key, maybe_i
 class Grace(SQLModel, table=True):
     """A decision of staff about the deadline of a version, for one user or (without one) for all.
 
-    It ends no earlier than `until`; without `until` there is no deadline: the users are exempt.
+    It ends no earlier than `until`; without `until` there is no deadline: the users are exempt. One that is undone
+    counted until then, so that what a user did in time stays done in time.
     """
 
     __tablename__ = "graces"
@@ -25,6 +26,16 @@ class Grace(SQLModel, table=True):
     decided_at: datetime = instant()
     undone_at: datetime | None = maybe_instant()
     undo_reason: str = Field(default="", sa_type=Text)
+
+    @property
+    def exempts(self) -> bool:
+        return self.until is None and self.undone_at is None
+
+    @property
+    def lasts_until(self) -> datetime | None:
+        """To when the deadline is put off; None while it is lifted."""
+        known = [instant for instant in (self.until, self.undone_at) if instant is not None]
+        return min(known, default=None)
 
 
 class TimetableMark(SQLModel, table=True):
