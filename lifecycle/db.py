@@ -9,7 +9,19 @@ from threading import Lock
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
-from sqlalchemy import Boolean, DateTime, Enum, Float, Integer, LargeBinary, String, create_engine, event, inspect, text
+from sqlalchemy import (
+    Boolean,
+    DateTime,
+    Enum,
+    Float,
+    Integer,
+    LargeBinary,
+    String,
+    create_engine,
+    event,
+    inspect,
+    text,
+)
 from sqlalchemy.engine import Connection, Dialect, Engine, make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.ext.compiler import compiles
@@ -375,6 +387,16 @@ def writers(session: Session, model: type[Any]) -> set[str]:
         " AND pid IS DISTINCT FROM pg_backend_pid()"
     )
     return set(session.execute(held, {"name": model.__tablename__}).scalars())
+
+
+def insert_returning(
+    session: Session, model: type[Any], rows: Sequence[dict[str, Any]], *columns: str
+) -> Sequence[tuple[Any, ...]]:
+    """`insert_once` that answers with these columns of the rows that were new."""
+    table = model.__table__
+    returned = [table.c[name] for name in columns]
+    insert = _insert(session)(table).on_conflict_do_nothing().returning(*returned)
+    return [tuple(row) for row in session.connection().execute(insert, list(rows))]
 
 
 def _insert(session: Session) -> Any:

@@ -1,5 +1,6 @@
 """Deadlines moved by staff: put off for one user or for all, or lifted; and that undone."""
 
+from collections.abc import Collection
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -85,6 +86,12 @@ def graces(session: Session, *, user: User | None = None) -> list[Grace]:
 def of(session: Session, user_id: int, version_id: int) -> list[Grace]:
     """What was given for this user, or for all, and this version."""
     return list(session.exec(select(Grace).where(Grace.version_id == version_id, _concerns(user_id))))
+
+
+def of_users(session: Session, user_ids: Collection[int]) -> list[Grace]:
+    """What counts now for any of these users, or for all."""
+    theirs = col(Grace.user_id).in_(user_ids) | col(Grace.user_id).is_(None)
+    return list(session.exec(select(Grace).where(theirs, col(Grace.undone_at).is_(None))))
 
 
 def _concerns(user_id: int) -> ColumnElement[bool]:

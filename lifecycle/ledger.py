@@ -1,5 +1,6 @@
 """What is on record between users and versions: append-only facts, written once, never changed."""
 
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -8,7 +9,7 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, func, select
 
 from lifecycle import history
-from lifecycle.db import insert_once
+from lifecycle.db import insert_once, insert_returning
 from lifecycle.models import Engagement, User, Version
 from lifecycle.states import ANSWERS, ON_NOTICE, EngagementKind, Mode
 
@@ -44,9 +45,23 @@ def write(
     return found
 
 
+def write_all(
+    session: Session, kind: EngagementKind, rows: Sequence[dict[str, Any]], *, actor: str, now: datetime
+) -> set[tuple[int, int]]:
+    """The first fact of a kind for many users at once; whose, about which version, was new. The others stay."""
+    same = {"kind": kind, "nth": 1, "recorded_at": now, "actor": actor, "sha256": "", "locale": "", "wording": ""}
+    added = insert_returning(session, Engagement, [same | row for row in rows], "id", "user_id", "version_id")
+    events = [(fact_id, {"user": user_id, "version": version_id}) for fact_id, user_id, version_id in added]
+    history.record_all(session, actor, kind.value, "engagement", events, now=now)
+    return {(user_id, version_id) for _, user_id, version_id in added}
+
+
 def facts(session: Session, user: User) -> list[Engagement]:
     """What counts of a user's record, oldest first: without what rested on a notice that came back."""
-    known = record(session, user)
+    return _counting(record(session, user))
+
+
+def _counting(known: list[Engagement]) -> list[Engagement]:
     bounced = [fact for fact in known if fact.kind is EngagementKind.BOUNCED]
     void = {
         fact.id
@@ -65,6 +80,15 @@ def record(session: Session, user: User) -> list[Engagement]:
     """All that is recorded of a user, oldest first, with what is void."""
     of_user = select(Engagement).where(Engagement.user_id == user.id)
     return list(session.exec(of_user.order_by(col(Engagement.at), col(Engagement.id))))
+
+
+def facts_by_user(session: Session, user_ids: Collection[int]) -> dict[int, list[Engagement]]:
+    """`facts` of these users."""
+    of_users = select(Engagement).where(col(Engagement.user_id).in_(user_ids))
+    found: dict[int, list[Engagement]] = {user_id: [] for user_id in user_ids}
+    for fact in session.exec(of_users.order_by(col(Engagement.at), col(Engagement.id))):
+        found[fact.user_id].append(fact)
+    return {user_id: _counting(known) for user_id, known in found.items()}
 
 
 def notified(session: Session, user: User, version: Version) -> Engagement | None:

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from itsdangerous import BadSignature, URLSafeSerializer
@@ -68,4 +69,9 @@ def _read(settings: Settings, purpose: str, token: str, now: datetime) -> list[A
 
 
 def _serializer(settings: Settings, purpose: str) -> URLSafeSerializer:
-    return URLSafeSerializer(settings.signing_key, salt=f"assent-{purpose}")
+    return _signed_with(settings.signing_key, purpose)
+
+
+@lru_cache(maxsize=16)
+def _signed_with(key: str, purpose: str) -> URLSafeSerializer:
+    return URLSafeSerializer(key, salt=f"assent-{purpose}")

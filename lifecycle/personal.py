@@ -39,7 +39,7 @@ ERASED: dict[type[Any], dict[str, Any]] = {
         "discord_id": None,
         "last_activity_at": None,
     },
-    Notice: {"address": "", "message": None, "reason": GONE},
+    Notice: {"address": "", "message": None, "form_id": None, "reason": GONE},
     Attempt: {"address": "", "reply": ""},
     Report: {"address": "", "text": ""},
     Request: {
@@ -107,5 +107,5 @@ STAYS: dict[type[Any], tuple[str, str]] = {
 # kept without their asker, and the history, which holds ids and hashes.
 NOBODYS = frozenset(
     {"documents", "versions", "bodies", "sections", "pins", "pin_places", "unanswered"}
-    | {"campaigns", "events", "timetable_marks", "alembic_version"}
+    | {"campaigns", "message_forms", "events", "timetable_marks", "alembic_version"}
 )

@@ -182,7 +182,12 @@ class Settings(BaseSettings):
         """The bare address at which a person answers."""
         return parseaddr(self.reply_to or self.mail_from)[1]
 
-    @property
+    @cached_property
+    def sender(self) -> str:
+        """The bare address that mail comes from."""
+        return parseaddr(self.mail_from)[1]
+
+    @cached_property
     def base_url(self) -> str:
         return str(self.public_url).rstrip("/")
 

@@ -5,7 +5,7 @@ an open termination or a deadline of their own.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby, islice
@@ -215,12 +215,17 @@ def open_termination(session: Session, user: User) -> Termination | None:
 
 
 def _open_termination(session: Session, user_id: int) -> Termination | None:
+    return open_terminations(session, [user_id]).get(user_id)
+
+
+def open_terminations(session: Session, user_ids: Collection[int]) -> dict[int, Termination]:
+    """Those of these users, by user."""
     open_ones = select(Termination).where(
-        Termination.user_id == user_id,
+        col(Termination.user_id).in_(user_ids),
         col(Termination.rescinded_at).is_(None),
         col(Termination.reinstated_at).is_(None),
     )
-    return session.exec(open_ones).first()
+    return {found.user_id: found for found in session.exec(open_ones.order_by(col(Termination.id).desc()))}
 
 
 def _ending(session: Session, user_id: int, now: datetime) -> Ending | None:

@@ -9,7 +9,7 @@ from sqlmodel import Session, select
 from lifecycle import announcing, history, requests, terminations
 from lifecycle.db import Database
 from lifecycle.models import Notice, Request, Termination, User
-from lifecycle.notices import delivery, outbox
+from lifecycle.notices import claiming, outbox, recording
 from lifecycle.notices.conversation import Reply
 from lifecycle.settings import Settings
 from lifecycle.states import AttemptOutcome, Channel, Initiator, NoticeStatus, Purpose, RequestKind
@@ -36,9 +36,9 @@ def decide(session, /, by=Initiator.PROVIDER, *, notice_days=5, **person) -> Ter
 
 def hand_over(database: Database, settings: Settings, channel: Channel, reply: Reply, *, at: datetime = NOW) -> int:
     """Everything due over the channel is handed over and answered so; how much that was."""
-    taken = database.run(delivery.claim, limit=10, settings=settings, channel=channel, now=at)
-    outcomes = [delivery.Outcome(handover, reply, at) for handover in taken]
-    database.run(delivery.record, outcomes, settings=settings, now=at)
+    taken = database.run(claiming.claim, limit=10, settings=settings, channel=channel, now=at)
+    outcomes = [recording.Outcome(handover, reply, at) for handover in taken]
+    database.run(recording.record, outcomes, settings=settings, now=at)
     return len(taken)
 
 
@@ -158,9 +158,9 @@ def test_a_notice_put_off_by_the_relay_is_nobodys_failure_yet(sqlite: Database, 
 
 def fail_on_the_way(database: Database, settings: Settings, meanwhile: Callable[[Session, Termination], object]):
     """The notice is refused while it is on its way, after something else has happened to the termination."""
-    [handover] = database.run(delivery.claim, limit=10, settings=settings, channel=Channel.EMAIL, now=NOW)
+    [handover] = database.run(claiming.claim, limit=10, settings=settings, channel=Channel.EMAIL, now=NOW)
     database.run(lambda s: meanwhile(s, terminations.termination(s, 1)))
-    database.run(delivery.record, [delivery.Outcome(handover, REFUSED, NOW)], settings=settings, now=NOW)
+    database.run(recording.record, [recording.Outcome(handover, REFUSED, NOW)], settings=settings, now=NOW)
 
 
 def test_the_failed_notice_of_a_termination_taken_back_bothers_nobody(sqlite: Database, settings: Settings) -> None:
@@ -184,9 +184,9 @@ def test_a_doubt_about_a_termination_taken_back_bothers_nobody(sqlite: Database,
     sqlite.run(decide)
     hand_over(sqlite, settings, Channel.EMAIL, SILENT)
     later = NOW + HOUR
-    [handover] = sqlite.run(delivery.claim, limit=10, settings=settings, channel=Channel.EMAIL, now=later)
+    [handover] = sqlite.run(claiming.claim, limit=10, settings=settings, channel=Channel.EMAIL, now=later)
     sqlite.run(lambda s: terminations.rescind(s, terminations.termination(s, 1), reason="A mistake.", now=later))
-    sqlite.run(delivery.record, [delivery.Outcome(handover, SILENT, later)], settings=settings, now=later)
+    sqlite.run(recording.record, [recording.Outcome(handover, SILENT, later)], settings=settings, now=later)
     assert asked_of_staff(sqlite) == []
 
 

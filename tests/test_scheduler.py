@@ -16,7 +16,7 @@ from lifecycle import history, jobs, terminations, users
 from lifecycle.db import Database
 from lifecycle.errors import DatabaseError
 from lifecycle.models import Termination, User
-from lifecycle.notices import delivery, outbox
+from lifecycle.notices import claiming, outbox
 from lifecycle.scheduler import Clockwork, utc_now
 from lifecycle.settings import Settings
 from lifecycle.states import Initiator, NoticeStatus, Purpose
@@ -117,7 +117,7 @@ def is_owed(session: Session, name: str, *, at: datetime) -> None:
 def is_left_in_doubt(session: Session, name: str, *, settings: Settings) -> None:
     """A notice whose worker died an hour ago while it sent."""
     is_owed(session, name, at=utc_now() - 2 * HOUR)
-    assert len(delivery.claim(session, limit=1, settings=settings, now=utc_now() - HOUR)) == 1
+    assert len(claiming.claim(session, limit=1, settings=settings, now=utc_now() - HOUR)) == 1
 
 
 def is_idle(session: Session, name: str) -> None:

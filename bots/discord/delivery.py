@@ -13,8 +13,9 @@ from bots.discord.exchange import FAILURES, persistently
 from bots.discord.text import split
 from lifecycle.models import Notice
 from lifecycle.notices import outbox
+from lifecycle.notices.claiming import claim
 from lifecycle.notices.conversation import Reply
-from lifecycle.notices.delivery import Handover, Outcome, claim, record, recover
+from lifecycle.notices.recording import Handover, Outcome, record, recover
 from lifecycle.settings import Settings
 from lifecycle.states import AttemptOutcome, Channel, NoticeStatus
 
@@ -45,7 +46,7 @@ def take(session: Session, settings: Settings, now: datetime) -> tuple[Handover,
     claimed = claim(session, limit=1, settings=settings, channel=Channel.DISCORD, now=now)
     if not claimed:
         return None
-    message_id = session.get_one(Notice, claimed[0].notice_id).message_id
+    message_id = claimed[0].message_id
     return claimed[0], message_id.lstrip("<")[:25]  # all that Discord takes for a nonce
 
 

@@ -6,7 +6,7 @@ from sqlmodel import Session
 from lifecycle import shapes, users
 from lifecycle.api import inputs
 from lifecycle.api.desk import After, Here, Limit, Shape, page
-from lifecycle.notices import outbox, reports
+from lifecycle.notices import keeping, outbox, reports
 from lifecycle.states import NoticeStatus, Purpose
 
 router = APIRouter(prefix="/notices")
@@ -34,9 +34,10 @@ def get_notice(desk: Here, number: int) -> Shape:
     def work(session: Session) -> Shape:
         found = outbox.notice(session, number)
         tries = [shapes.attempt(attempt) for attempt in outbox.attempts(session, found)]
-        message = found.message.decode("utf-8", "replace") if found.message else None
+        message = keeping.message(session, found)
+        text = None if message is None else message.decode("utf-8", "replace")
         said = [shapes.report(report) for report in reports.of(session, found)]
-        return shapes.notice(session, found) | {"tries": tries, "reports": said, "message": message}
+        return shapes.notice(session, found) | {"tries": tries, "reports": said, "message": text}
 
     return desk.read(work)
 

@@ -14,7 +14,7 @@ from lifecycle.cli.desk import Desk, open_desk
 from lifecycle.cli.output import JsonFlag, print_facts, print_json, print_line, print_table
 from lifecycle.errors import InvalidInput, NotFound
 from lifecycle.models import Notice
-from lifecycle.notices import outbox, reports
+from lifecycle.notices import keeping, outbox, reports
 from lifecycle.states import NoticeStatus, Purpose
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
@@ -87,9 +87,10 @@ def show(
 def _shown(session: Session, number: int) -> tuple[shapes.Shape, bytes | None]:
     notice = outbox.notice(session, number)
     tries = [shapes.attempt(attempt) for attempt in outbox.attempts(session, notice)]
-    text = None if notice.message is None else notice.message.decode("utf-8", errors="replace")
+    message = keeping.message(session, notice)
+    text = None if message is None else message.decode("utf-8", errors="replace")
     more = {"tries": tries, "message": text} | _reports(session, notice)
-    return shapes.notice(session, notice) | more, notice.message
+    return shapes.notice(session, notice) | more, message
 
 
 def _required(number: int, message: bytes | None) -> bytes:

@@ -18,7 +18,7 @@ from lifecycle.documents import importing, publishing, store
 from lifecycle.documents.publishing import Publication
 from lifecycle.errors import AssentError
 from lifecycle.models import Notice, Version
-from lifecycle.notices import outbox
+from lifecycle.notices import keeping, outbox
 from lifecycle.states import Channel, Initiator, Mode, NoticeStatus, Purpose, RequestKind
 
 HERE = Path(__file__).parent
@@ -282,8 +282,9 @@ def _ask(stage: Stage, question: str, locale: str) -> Callable[[Session], answer
 
 
 def _kept_messages(session: Session) -> list[bytes]:
-    sent = select(Notice.message).where(col(Notice.status) == NoticeStatus.SENT, Notice.channel == Channel.EMAIL)
-    return sorted(message for message in session.exec(sent) if message is not None)
+    sent = select(Notice).where(col(Notice.status) == NoticeStatus.SENT, Notice.channel == Channel.EMAIL)
+    kept = (keeping.message(session, notice) for notice in session.exec(sent))
+    return sorted(message for message in kept if message is not None)
 
 
 def _answer(url: str, choice: str) -> None:

@@ -51,6 +51,18 @@ class Notice(SQLModel, table=True):
     message_id: str = ""
     message: bytes | None = Field(default=None, sa_type=LargeBinary, nullable=True)
     message_sha256: str = ""  # of the exact message, once the message itself was erased
+    form_id: int | None = Field(default=None, foreign_key="message_forms.id", nullable=True)
+
+
+class MessageForm(SQLModel, table=True):
+    """What is the same in the messages of a campaign: the dictionary with which they are kept compressed."""
+
+    __tablename__ = "message_forms"
+    __table_args__ = STRICT
+
+    id: int = key()
+    sha256: str = Field(unique=True)
+    common: bytes = Field(sa_type=LargeBinary)
 
 
 class Attempt(SQLModel, table=True):

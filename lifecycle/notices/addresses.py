@@ -7,7 +7,6 @@ import hashlib
 import hmac
 import re
 from base64 import b32encode
-from email.utils import parseaddr
 from enum import StrEnum
 
 from lifecycle.settings import Settings
@@ -24,7 +23,7 @@ class Post(StrEnum):
 
 def return_path(settings: Settings, notice_id: int) -> str:
     """The envelope's sender of a notice: a signed address of its own, or the sender when Assent takes no mail."""
-    return _signed(settings, Post.BOUNCE, notice_id) if settings.inbox_address else parseaddr(settings.mail_from)[1]
+    return _signed(settings, Post.BOUNCE, notice_id) if settings.inbox_address else settings.sender
 
 
 def reply_to(settings: Settings, notice_id: int) -> str:
@@ -52,7 +51,7 @@ def find(settings: Settings, text: str) -> tuple[Post, int] | None:
 
 def message_id(settings: Settings, notice_id: int, key: str) -> str:
     """The Message-ID of every copy of a notice: it names the notice, and cannot be guessed (RFC 5322, 3.6.4)."""
-    domain = parseaddr(settings.mail_from)[1].rpartition("@")[2]
+    domain = settings.sender.rpartition("@")[2]
     return f"<{notice_id}.{_mac(settings, 'message-id', key)}@{domain}>"
 
 

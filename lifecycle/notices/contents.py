@@ -1,24 +1,43 @@
 """What each notice says: the values its template asks for, in the user's language and time zone."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from functools import lru_cache
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_date, format_time, get_timezone_name
-from sqlmodel import Session
+from sqlmodel import Session, col, select
 
 from lifecycle import bindings, clauses, clocks, effects, graces, ledger, links, requests, standing, terminations
 from lifecycle.documents import store
-from lifecycle.models import Document, Notice, Reply, Request, Termination, User, Version
+from lifecycle.models import Document, Engagement, Grace, Notice, Reply, Request, Termination, User, Version
 from lifecycle.notices.rendering import renderer
 from lifecycle.settings import Settings
-from lifecycle.states import Mode, Purpose, add_calendar
+from lifecycle.states import ANSWERS, EngagementKind, Mode, Purpose, add_calendar
 
 ANSWERABLE = {Mode.EXPLICIT, Mode.SILENCE}
 ENDINGS = {Purpose.TERMINATION_NOTICE, Purpose.TERMINATION_EFFECTIVE, Purpose.INACTIVITY_WARNING}
 REMINDERS = {Purpose.ACCEPTANCE_REMINDER, Purpose.ACCEPTANCE_OVERDUE}
+TO_MANY = {Purpose.VERSION_PUBLISHED, *REMINDERS}
+# Of a notice to many, what is said to all of one language and zone. What stands here is kept once for all of them,
+# and so outlives each of them: never what is about a person.
+COMMON = {
+    "changes",
+    "compare_url",
+    "document",
+    "effective_on",
+    "in_force",
+    "mode",
+    "number",
+    "operator",
+    "public_url",
+    "published_on",
+    "reply_to",
+    "url",
+}
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,20 +51,67 @@ class Reader:
 
     def day(self, instant: datetime) -> str:
         """An instant as the reader writes it, with the zone named."""
-        local = instant.astimezone(self.zone)
-        locale = {"en": "en_GB"}.get(self.locale, self.locale.replace("-", "_"))
-        day, time = format_date(local, "long", locale=locale), format_time(local, "HH:mm", locale=locale)
-        return f"{day}, {time} ({get_timezone_name(local, locale=locale)})"
+        return _day(instant, self.zone, self.locale)
 
 
-def reader(session: Session, notice: Notice, settings: Settings) -> Reader:
-    user = session.get(User, notice.user_id) if notice.user_id else None
+@lru_cache(maxsize=1024)
+def _day(instant: datetime, zone: ZoneInfo, written: str) -> str:
+    local = instant.astimezone(zone)
+    locale = {"en": "en_GB"}.get(written, written.replace("-", "_"))
+    day, time = format_date(local, "long", locale=locale), format_time(local, "HH:mm", locale=locale)
+    return f"{day}, {time} ({get_timezone_name(local, locale=locale)})"
+
+
+class Known:
+    """What some notices are about, read for all of them at once: a mail of a campaign costs no query of its own."""
+
+    def __init__(self, session: Session, notices: Sequence[Notice]) -> None:
+        ids = {notice.user_id for notice in notices if notice.user_id is not None}
+        told = {notice.user_id for notice in notices if notice.user_id is not None and notice.version_id is not None}
+        self.session = session
+        self._users = {user.id: user for user in session.exec(select(User).where(col(User.id).in_(ids)))}
+        self._ended = standing.open_terminations(session, told) if told else {}
+        self._facts = ledger.facts_by_user(session, told) if told else {}
+        self._graces = graces.of_users(session, told) if told else []
+        self._made: dict[tuple[Any, ...], Any] = {}
+
+    def user(self, notice: Notice) -> User | None:
+        return self._users[notice.user_id] if notice.user_id is not None else None
+
+    def facts(self, user: User) -> list[Engagement]:
+        return self._facts[user.id]
+
+    def graces(self, user: User) -> list[Grace]:
+        """What counts for the user now, and for everyone."""
+        return [grace for grace in self._graces if grace.user_id in (user.id, None)]
+
+    def ended(self, user_id: int | None, *, now: datetime) -> bool:
+        """Whether the user's access has ended."""
+        found = self._ended.get(user_id) if user_id is not None else None
+        return found is not None and found.is_whole and found.in_effect(now)
+
+    def version(self, notice: Notice) -> Version:
+        return self.once(lambda: self.session.get_one(Version, notice.version_id), "version", notice.version_id)
+
+    def chain(self, document_id: int) -> list[Version]:
+        return self.once(lambda: store.chain(self.session, document_id), "chain", document_id)
+
+    def once(self, make: Callable[[], T], *key: Any) -> T:
+        """What `make` makes, the first time it is asked for under this key."""
+        if key not in self._made:
+            self._made[key] = make()
+        made: T = self._made[key]
+        return made
+
+
+def reader(known: Known, notice: Notice, settings: Settings) -> Reader:
+    user = known.user(notice)
     locale = renderer().locale_for(user.locale if user else "", settings.default_locale)
     zone = ZoneInfo(user.time_zone) if user and user.time_zone else settings.zone
     return Reader(user, locale, zone, settings)
 
 
-def values(session: Session, notice: Notice, who: Reader, *, now: datetime) -> dict[str, Any]:
+def values(known: Known, notice: Notice, who: Reader, *, now: datetime) -> dict[str, Any]:
     """The values for the notice's template."""
     settings = who.settings
     common = {
@@ -54,29 +120,31 @@ def values(session: Session, notice: Notice, who: Reader, *, now: datetime) -> d
         "reply_to": settings.reply_to or settings.mail_from,
         "external_id": who.user.external_id if who.user else "",
     }
-    return common | BUILDERS[notice.purpose](session, notice, who, now)
+    return common | BUILDERS[notice.purpose](known, notice, who, now)
 
 
-def unwanted(session: Session, notice: Notice, *, now: datetime) -> str:
+def own(purpose: Purpose, values: Mapping[str, Any]) -> set[str]:
+    """Which of the values are one person's own, where many get the same notice but for those."""
+    return set(values) - COMMON if purpose in TO_MANY else set()
+
+
+def unwanted(known: Known, notice: Notice, *, now: datetime) -> str:
     """Why the notice must not go out any more; empty when it must."""
     if notice.version_id is not None:
-        version = session.get_one(Version, notice.version_id)
-        if version.withdrawn_at is not None:
+        if known.version(notice).withdrawn_at is not None:
             return "the version was withdrawn"
-        user = session.get_one(User, notice.user_id)
-        ended = standing.open_termination(session, user)
-        if ended is not None and ended.is_whole and ended.in_effect(now):
+        if known.ended(notice.user_id, now=now):
             return "the user's access has ended"
-        if notice.purpose in REMINDERS and ledger.last_answer(session, user, version):
+        if notice.purpose in REMINDERS and _answered(known, notice):
             return "the user has answered"
     if notice.purpose in ENDINGS:
-        termination = session.get_one(Termination, notice.termination_id)
+        termination = known.session.get_one(Termination, notice.termination_id)
         if termination.rescinded_at is not None or termination.reinstated_at is not None:
             return "the termination was taken back"
         if notice.purpose is Purpose.INACTIVITY_WARNING and termination.in_effect(now):
             return "the termination took effect"
     if notice.purpose in {Purpose.ERASURE_SCHEDULED, Purpose.REQUEST_OVERDUE}:
-        return _request_over(session.get_one(Request, notice.request_id), notice.purpose)
+        return _request_over(known.session.get_one(Request, notice.request_id), notice.purpose)
     return ""
 
 
@@ -86,46 +154,67 @@ def _request_over(request: Request, purpose: Purpose) -> str:
     return "the request was closed" if request.closed_at else ""
 
 
-def _version(session: Session, notice: Notice, who: Reader, now: datetime) -> dict[str, Any]:
-    version = session.get_one(Version, notice.version_id)
+def _answered(known: Known, notice: Notice) -> bool:
+    user = known.user(notice)
+    return user is not None and any(
+        fact.version_id == notice.version_id and fact.kind in ANSWERS for fact in known.facts(user)
+    )
+
+
+def _version(known: Known, notice: Notice, who: Reader, now: datetime) -> dict[str, Any]:
+    version, user = known.version(notice), _user(who)
+    versions, facts = known.chain(version.document_id), known.facts(user)
+    moved = known.graces(user)
+    alike = [grace.id for grace in moved], *((fact.version_id, fact.kind, fact.at) for fact in facts)
+    mode, due = known.once(lambda: _asked(version, versions, facts, moved, who, now), version.id, str(alike))
+    token = links.answer_token(who.settings, user.id, version.id, now=now) if mode in ANSWERABLE else None
+    same = known.once(lambda: _to_all(known.session, version, versions, who, now), version.id, who.locale, who.zone)
+    return same | {
+        "mode": mode,
+        "answer_url": f"{who.settings.base_url}/answer/{token}" if token else None,
+        "due_on": who.day(due) if due else None,
+    }
+
+
+def _to_all(session: Session, version: Version, versions: list[Version], who: Reader, now: datetime) -> dict[str, Any]:
+    """What is said to all readers of this language and zone."""
     document = session.get_one(Document, version.document_id)
     body = store.body(session, version, who.locale)
     effective_at, published_at = _known(version.effective_at), _known(version.published_at)
-    versions = store.chain(session, document.id)
-    mode, due = _asked(session, version, versions, who, effective_at, now)
-    token = links.answer_token(who.settings, _user(who).id, version.id, now=now)
     before = [v for v in store.standing_chain(versions, published_at) if v.id != version.id]
     pair = f"{before[-1].number}/{version.number}" if before else ""
     compare = f"{who.settings.base_url}/{document.slug}/compare/{pair}?locale={body.locale}" if pair else None
     return {
         "document": body.title,
         "number": version.number,
-        "mode": mode,
         "in_force": effective_at <= now,
         "published_on": who.day(published_at),
         "effective_on": who.day(effective_at),
         "changes": [line for line in (body.changelog or version.changelog).splitlines() if line.strip()],
         "url": links.version_url(who.settings, document.slug, version.number, locale=body.locale),
         "compare_url": compare,
-        "answer_url": f"{who.settings.base_url}/answer/{token}" if mode in ANSWERABLE else None,
-        "due_on": who.day(due) if due else None,
     }
 
 
 def _asked(
-    session: Session, version: Version, versions: list[Version], who: Reader, effective_at: datetime, now: datetime
+    version: Version,
+    versions: list[Version],
+    facts: list[Engagement],
+    graces: list[Grace],
+    who: Reader,
+    now: datetime,
 ) -> tuple[Mode, datetime | None]:
     """What it takes to bind this user, and until when: an earlier version left unanswered may ask for more."""
-    user = _user(who)
-    asking, mode = bindings.asked_of(versions, ledger.facts(session, user), version, at=max(now, effective_at))
-    told = ledger.notified(session, user, asking)
-    due = bindings.deadline(asking, told.at if told else now, who.settings.zone, graces.of(session, user.id, asking.id))
+    at = max(now, _known(version.effective_at))
+    asking, mode = bindings.asked_of(versions, facts, version, at=at)
+    told = next((f.at for f in facts if f.version_id == asking.id and f.kind is EngagementKind.NOTIFIED), now)
+    due = bindings.deadline(asking, told, who.settings.zone, [g for g in graces if g.version_id == asking.id])
     runs = asking is version or (asking.mode is Mode.EXPLICIT and due > now)
     return mode, due if mode in ANSWERABLE and runs else None
 
 
-def _termination(session: Session, notice: Notice, who: Reader, now: datetime) -> dict[str, Any]:
-    termination = session.get_one(Termination, notice.termination_id)
+def _termination(known: Known, notice: Notice, who: Reader, now: datetime) -> dict[str, Any]:
+    termination = known.session.get_one(Termination, notice.termination_id)
     period = add_calendar(now, who.settings.zone, days=termination.notice_days)
     earliest = termination.takes_effect_at or max(termination.effective_at, period)
     return {
@@ -136,9 +225,9 @@ def _termination(session: Session, notice: Notice, who: Reader, now: datetime) -
         "reason": termination.reason,
         "facts": termination.facts,
         "automated": termination.automated,
-        "grounds": [_clause(clause, who) for clause in clauses.grounds(session, termination)],
+        "grounds": [_clause(clause, who) for clause in clauses.grounds(known.session, termination)],
         "redress": termination.redress,
-        "surviving": [_clause(c, who) for c in clauses.surviving(session, _user(who), at=termination.decided_at)],
+        "surviving": [_clause(c, who) for c in clauses.surviving(known.session, _user(who), at=termination.decided_at)],
         "override_reason": termination.override_reason,
         "scope": termination.scope,
         "ends_on": who.day(termination.ends_at) if termination.ends_at else None,
@@ -148,8 +237,8 @@ def _termination(session: Session, notice: Notice, who: Reader, now: datetime) -
     }
 
 
-def _undone(session: Session, notice: Notice, who: Reader, now: datetime) -> dict[str, Any]:
-    termination = session.get_one(Termination, notice.termination_id)
+def _undone(known: Known, notice: Notice, who: Reader, now: datetime) -> dict[str, Any]:
+    termination = known.session.get_one(Termination, notice.termination_id)
     undone = termination.rescinded_at or termination.reinstated_at or now
     return {
         "decided_on": who.day(termination.decided_at),
@@ -161,9 +250,9 @@ def _undone(session: Session, notice: Notice, who: Reader, now: datetime) -> dic
     }
 
 
-def _answer(session: Session, notice: Notice, who: Reader, now: datetime) -> dict[str, Any]:
-    reply = session.get_one(Reply, notice.reply_id)
-    request = session.get_one(Request, reply.request_id)
+def _answer(known: Known, notice: Notice, who: Reader, now: datetime) -> dict[str, Any]:
+    reply = known.session.get_one(Reply, notice.reply_id)
+    request = known.session.get_one(Request, reply.request_id)
     return {
         "request_number": request.id,
         "kind": request.kind,
@@ -172,8 +261,8 @@ def _answer(session: Session, notice: Notice, who: Reader, now: datetime) -> dic
     }
 
 
-def _about_request(session: Session, notice: Notice, who: Reader, now: datetime) -> dict[str, Any]:
-    request = session.get_one(Request, notice.request_id)
+def _about_request(known: Known, notice: Notice, who: Reader, now: datetime) -> dict[str, Any]:
+    request = known.session.get_one(Request, notice.request_id)
     zone = who.settings.zone
     due = clocks.due(request, zone)
     if notice.purpose is Purpose.REQUEST_OVERDUE:
@@ -224,7 +313,7 @@ def _known(instant: datetime | None) -> datetime:
     return instant
 
 
-Builder = Callable[[Session, Notice, Reader, datetime], dict[str, Any]]
+Builder = Callable[[Known, Notice, Reader, datetime], dict[str, Any]]
 BUILDERS: dict[Purpose, Builder] = {
     Purpose.VERSION_PUBLISHED: _version,
     Purpose.ACCEPTANCE_REMINDER: _version,

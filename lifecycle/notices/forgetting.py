@@ -10,7 +10,7 @@ from sqlmodel import Session, col, select
 from lifecycle import history
 from lifecycle.db import chunks
 from lifecycle.models import Attempt, Notice, Report
-from lifecycle.notices import outbox
+from lifecycle.notices import keeping, outbox
 from lifecycle.personal import ERASED
 from lifecycle.states import NOTICE_TRANSITIONS, NoticeStatus
 
@@ -30,8 +30,8 @@ def blank(session: Session, *conditions: Any, now: datetime) -> int:
         if NoticeStatus.CANCELLED in NOTICE_TRANSITIONS[notice.status]:
             outbox.move(notice, NoticeStatus.CANCELLED)
             history.record(session, "clock", "cancelled", "notice", notice.id, now=now)
-        if notice.message is not None:
-            notice.message_sha256 = hashlib.sha256(notice.message).hexdigest()
+        if (message := keeping.message(session, notice)) is not None:
+            notice.message_sha256 = hashlib.sha256(message).hexdigest()
         for name, value in ERASED[Notice].items():
             setattr(notice, name, value)
         session.add(notice)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CursorResult, update
+from sqlalchemy import CursorResult, Integer, bindparam, update
 from sqlmodel import Session, col, func, select
 
 from lifecycle import history
@@ -208,15 +208,29 @@ def cancel(session: Session, *conditions: Any, reason: str, now: datetime) -> in
     return changed.rowcount
 
 
+def _lane(channel: Any, priority: Any) -> tuple[Any, ...]:
+    return col(Notice.channel) == channel, col(Notice.priority) == priority
+
+
 def take_due(session: Session, channel: Channel, *, limit: int, now: datetime) -> list[Notice]:
     """Up to `limit` notices that are due, by priority and instant, locked for this transaction; those that another
-    one holds are passed over. Each priority is a range of one index, however many wait behind it."""
+    one holds, or a worker has reserved, are passed over. Each priority is a range of one index, however many wait."""
     found: list[Notice] = []
     for priority in PRIORITIES:
-        due = select(Notice).where(WAITING, *_lane(channel, priority), Notice.due_at <= now)
-        first = due.order_by(col(Notice.due_at), col(Notice.id)).limit(limit - len(found))
-        found += session.exec(first.with_for_update(skip_locked=True))
+        if room := limit - len(found):
+            lane = {"channel": channel, "priority": priority, "now": now, "room": room}
+            found += session.scalars(_FIRST_DUE, lane)
     return found
+
+
+_FIRST_DUE = (
+    select(Notice)
+    .where(WAITING, *_lane(bindparam("channel"), bindparam("priority")), col(Notice.due_at) <= bindparam("now"))
+    .where((col(Notice.claim) == "") | (col(Notice.lease_until) <= bindparam("now")))
+    .order_by(col(Notice.due_at), col(Notice.id))
+    .limit(bindparam("room", type_=Integer))
+    .with_for_update(skip_locked=True)
+)
 
 
 def next_due(session: Session, *, after: datetime | None = None, channel: Channel = Channel.EMAIL) -> datetime | None:
@@ -232,10 +246,6 @@ def backlog(session: Session, *, most: int) -> int:
     bulk = Purpose.VERSION_PUBLISHED.priority
     waiting = select(Notice.id).where(WAITING, *_lane(Channel.EMAIL, bulk)).limit(most)
     return session.exec(select(func.count()).select_from(waiting.subquery())).one()
-
-
-def _lane(channel: Channel, priority: int) -> tuple[Any, ...]:
-    return Notice.channel == channel, Notice.priority == priority
 
 
 def move(notice: Notice, status: NoticeStatus) -> None:

@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 from babel.dates import format_date, format_time, get_timezone_name
 
 from lifecycle.errors import TemplateError
-from lifecycle.notices.rendering import CONTROLS, Rendered, Renderer, compose
+from lifecycle.notices.composing import compose
+from lifecycle.notices.rendering import CONTROLS, Rendered, Renderer
 from lifecycle.states import TEMPLATED, Channel, Emergency, Initiator, Mode, Purpose, RequestKind
 
 URL = "https://policies.example.com"

@@ -6,16 +6,9 @@ Markdown, HTML, a header, a mention or template code.
 """
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
-from email import message_from_bytes, policy
-from email.errors import MessageError
-from email.header import Header
-from email.headerregistry import Address
-from email.message import EmailMessage
-from email.utils import format_datetime, parseaddr
-from functools import cache
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache, cached_property
 from html import escape
 from typing import Any
 from urllib.parse import quote
@@ -47,6 +40,43 @@ class Rendered:
     locale: str
 
 
+class Blank:
+    """The place of a value that is one person's own: a template may show it, and ask whether there is one."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __eq__(self, other: object) -> bool:
+        raise TypeError(f"{self.name!r} differs from person to person: a template can only show it")
+
+    def __str__(self) -> str:
+        raise TypeError(f"{self.name!r} differs from person to person: a template can only show it")
+
+
+Pieces = Sequence[str | Blank]
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A mail for all who get the same, but for what stands in its blanks; `common` unless it is one person's alone."""
+
+    subject: str
+    text: Pieces
+    html: Pieces
+    locale: str
+    common: bool
+
+    def filled(self, own: Mapping[str, Any]) -> Rendered:
+        """The mail of one person."""
+        text, html = joined(self.text, own, text_value), joined(self.html, own, html_value)
+        return Rendered(self.subject, text, html, self.locale)
+
+
 class Renderer:
     """The mail templates of one installation."""
 
@@ -69,13 +99,17 @@ class Renderer:
         )
         self._markdown = MarkdownIt("commonmark", {"html": False})
 
+    @cached_property
+    def _there(self) -> list[str]:
+        return sorted(path.name for path in (self.folder / "email").iterdir() if path.is_dir())
+
     def locales(self) -> list[str]:
         """The locales there are templates for."""
-        return sorted(path.name for path in (self.folder / "email").iterdir() if path.is_dir())
+        return list(self._there)
 
     def locale_for(self, wanted: str, default: str) -> str:
         """The best locale there is: de-AT, then de, then the default, then English."""
-        there = self.locales()
+        there = self._there
         candidates = [wanted, wanted.split("-")[0], default, default.split("-")[0], "en"]
         return next((locale for locale in candidates if locale in there), there[0])
 
@@ -86,47 +120,91 @@ class Renderer:
 
         Where a channel has no template of its own in a language, the mail's is used.
         """
+        if channel is Channel.EMAIL:
+            return self.draft(purpose, values, locale=locale).filled({})
         own = f"{channel.value}/{locale}/{purpose.value}.md"
         name = own if (self.folder / own).is_file() else f"email/{locale}/{purpose.value}.md"
-        given: list[str] = []
-        source = self._source(name, {**values, "_given": given})
-        head, _, body = source.partition("\n")
-        if not head.startswith("Subject: "):
-            raise TemplateError(f"Template {name} must begin with a line 'Subject: …'.")
-        subject = header_text(_fill(head.removeprefix("Subject: "), given, str))
-        if channel is Channel.DISCORD:
-            return Rendered(discord_text(subject, inline=True), _discord_body(body, given), "", locale)
+        given: list[Any] = []
+        head, body = self._source(name, values, given)
+        subject = header_text(_filled(head, given))
+        return Rendered(discord_text(subject, inline=True), _discord_body(body, given), "", locale)
+
+    def draft(self, purpose: Purpose, values: Mapping[str, Any], *, locale: str, own: Collection[str] = ()) -> Draft:
+        """The mail to everyone for whom the other values are the same, with a blank for each of their `own`.
+
+        Raises TemplateError naming the template and what it misses, or what of their own it does not just show.
+        """
+        blanks = {name: Blank(name) for name in own if values.get(name)}
+        given: list[Any] = []
+        head, body = self._source(f"email/{locale}/{purpose.value}.md", {**values, **blanks}, given)
+        if any(isinstance(value, Blank) for value in _given(head, given)):  # its folding would be each person's own
+            return replace(self.draft(purpose, values, locale=locale), common=False)
+        subject = header_text(_filled(head, given))
         tokens = self._markdown.parse(body.strip())
-        html = self._markdown.renderer.render(tokens, self._markdown.options, {})
         page = self._layout.get_template("email/layout.html").render(
-            subject=subject,
+            subject=_marker(subject, given),
             lang=locale,
             dir="rtl" if locale.split("-")[0] in RIGHT_TO_LEFT else "ltr",
-            content=_Safe(_fill(html, given, _html_value)),
-            operator=str(values.get("operator", "")),
+            content=_Safe(self._markdown.renderer.render(tokens, self._markdown.options, {})),
+            operator=_marker(values.get("operator", ""), given),
         )
-        return Rendered(subject, _fill(as_text(tokens), given, _text_value), self._inliner.inline(page), locale)
+        html = _pieces(self._inliner.inline(page), given, html_value)
+        return Draft(subject, _pieces(as_text(tokens), given, text_value), html, locale, common=True)
 
-    def _source(self, name: str, values: Mapping[str, Any]) -> str:
+    def _source(self, name: str, values: Mapping[str, Any], given: list[Any]) -> tuple[str, str]:
+        """The subject and the Markdown, with a marker for each value, which is added to `given`."""
         try:
-            return self._jinja.get_template(name).render(**values)
+            source = self._jinja.get_template(name).render({**values, "_given": given})
         except TemplateNotFound as error:
             raise TemplateError(f"There is no template {error.name}.") from None
         except UndefinedError as error:
             raise TemplateError(f"Template {name}: {error.message}.") from None
         except JinjaError as error:
             raise TemplateError(f"Template {name} does not compile: {error}.") from None
+        except TypeError as error:
+            raise TemplateError(f"Template {name}: {error}.") from None
+        head, _, body = source.partition("\n")
+        if not head.startswith("Subject: "):
+            raise TemplateError(f"Template {name} must begin with a line 'Subject: …'.")
+        return head.removeprefix("Subject: "), body
 
 
 @pass_context
 def _mark(context: Context, value: Any) -> str:
-    given: list[str] = context["_given"]
-    given.append(str(value))
+    return _marker(value if isinstance(value, Blank) else str(value), context["_given"])
+
+
+def _marker(value: str | Blank, given: list[Any]) -> str:
+    given.append(value)
     return f"zqv{len(given) - 1}qz"
 
 
-def _fill(text: str, given: list[str], encode: Callable[[str], str]) -> str:
-    return MARKER.sub(lambda found: encode(given[int(found[1])]), text)
+def _given(text: str, given: Sequence[Any]) -> list[Any]:
+    """The values whose markers stand in the text."""
+    return [given[int(number)] for number in MARKER.findall(text)]
+
+
+def _filled(text: str, given: Sequence[Any]) -> str:
+    return MARKER.sub(lambda found: given[int(found[1])], text)
+
+
+def _pieces(text: str, given: Sequence[Any], encode: Callable[[str], str]) -> list[str | Blank]:
+    """The text with the values in their places: each encoded, or left blank."""
+    pieces: list[str | Blank] = []
+    common = ""
+    for nth, piece in enumerate(MARKER.split(text)):
+        value = given[int(piece)] if nth % 2 else piece
+        if isinstance(value, Blank):
+            pieces += [common, value]
+            common = ""
+        else:
+            common += encode(value) if nth % 2 else value
+    return [*pieces, common]
+
+
+def joined(pieces: Pieces, own: Mapping[str, Any], encode: Callable[[str], str]) -> str:
+    """The pieces as one text, with each blank filled."""
+    return "".join([piece if isinstance(piece, str) else encode(str(own[piece.name])) for piece in pieces])
 
 
 class _Safe(str):
@@ -136,11 +214,11 @@ class _Safe(str):
         return self
 
 
-def _html_value(value: str) -> str:
+def html_value(value: str) -> str:
     return "<br>".join(escape(CONTROLS.sub(" ", line)) for line in value.splitlines())
 
 
-def _text_value(value: str) -> str:
+def text_value(value: str) -> str:
     return "\n".join(CONTROLS.sub(" ", line) for line in value.splitlines())
 
 
@@ -231,67 +309,6 @@ def _discord_value(found: re.Match[str], given: list[str]) -> str:
     before = MARKER.sub("", found.string[: found.start()])
     text = discord_text(given[int(found[2])].strip(), inline=any(char.isalnum() for char in before))
     return re.sub(r"\n+", "\n> ", text) if before.startswith("> ") else text
-
-
-# -- the message -------------------------------------------------------------------------------------------------------
-
-
-def compose(rendered: Rendered, *, sender: str, to: str, reply_to: str, message_id: str, date: datetime) -> bytes:
-    """The exact bytes handed to the relay: multipart text and HTML, CRLF lines, headers of RFC 5322 and RFC 3834.
-
-    Raises TemplateError for what is no address, and when the bytes, read back, do not hold exactly the headers meant.
-    """
-    name, address = parseaddr(sender)
-    message = EmailMessage(policy=_EXACT.clone(utf8=not (address + to).isascii()))  # RFC 6532, as SMTPUTF8 announces
-    meant = {
-        "From": _mailbox(address, header_text(name)),
-        "To": _mailbox(to),
-        "Subject": rendered.subject,
-        "Date": format_datetime(date),
-        "Message-ID": message_id,
-        "Auto-Submitted": "auto-generated",
-        "Content-Language": rendered.locale,
-    } | ({"Reply-To": reply_to} if reply_to else {})
-    message.set_content(rendered.text, cte="quoted-printable")
-    message.add_alternative(rendered.html, subtype="html", cte="quoted-printable")
-    for header, value in meant.items():  # after the content, which takes every Content-… header set before with it
-        message[header] = value
-    data = message.as_bytes()
-    _require_as_meant(data, meant)
-    return data
-
-
-def _mailbox(address: str, name: str = "") -> str:
-    local, _, domain = address.rpartition("@")
-    try:
-        if address.isascii():
-            return str(Address(name, addr_spec=address))
-        return str(Address(name, local, domain))
-    except (MessageError, ValueError, IndexError):
-        raise TemplateError(f"{address!r} is not an e-mail address.") from None
-
-
-class _Exact(policy.EmailPolicy):
-    """Python 3.11 adds and drops blanks where it folds a long subject; whole encoded words come back exactly."""
-
-    def fold_binary(self, name: str, value: Any) -> bytes:
-        text = str(value)
-        if name != "Subject" or (text.isascii() and len(text) < 65):
-            return super().fold_binary(name, value)
-        encoded = Header(text, "utf-8", maxlinelen=75, header_name=name).encode(linesep="\r\n")
-        return f"{name}: {encoded}\r\n".encode("ascii")
-
-
-_EXACT = _Exact(linesep="\r\n")
-
-
-def _require_as_meant(data: bytes, meant: Mapping[str, str]) -> None:
-    """Python 3.11 lets an encoded newline through into headers, so the bytes are read back and compared."""
-    found = message_from_bytes(data, policy=policy.default)
-    extra = set(found.keys()) ^ {*meant, "MIME-Version", "Content-Type"}
-    wrong = [name for name in ("To", "Subject", "Message-ID") if str(found[name]) != meant[name]]
-    if extra or wrong or len(found.keys()) != len(set(found.keys())):
-        raise TemplateError(f"The message would not carry the headers meant: {', '.join(sorted(extra) + wrong)}.")
 
 
 @cache

@@ -15,7 +15,7 @@ from lifecycle import announcing, engagements, history, requests
 from lifecycle.db import insert_once
 from lifecycle.errors import NotYet
 from lifecycle.models import Document, Notice, Report, User, Version
-from lifecycle.notices import addresses, bounces, delivery, outbox
+from lifecycle.notices import addresses, bounces, outbox, recording
 from lifecycle.notices.addresses import Post
 from lifecycle.personal import ERASED
 from lifecycle.settings import Settings
@@ -109,7 +109,7 @@ def of(session: Session, notice: Notice) -> list[Report]:
 
 def _delivered(session: Session, notice: Notice, settings: Settings, *, now: datetime) -> None:
     if notice.status is NoticeStatus.UNKNOWN:  # what was in doubt is proven, from today on
-        delivery.prove_sent(session, notice, settings, sent_at=now, now=now)
+        recording.prove_sent(session, notice, settings, sent_at=now, now=now)
     if notice.status is NoticeStatus.SENT:
         outbox.move(notice, NoticeStatus.DELIVERED)
         session.add(notice)
@@ -134,7 +134,7 @@ def _came_back(session: Session, notice: Notice, said: Said, settings: Settings,
         engagements.notice_came_back(session, user, version, notice_id=notice.id, now=now)
     if notice.purpose is Purpose.TEST:
         return  # whoever asked for it looks at it
-    delivery.after_failure(session, notice, now=now)
+    recording.after_failure(session, notice, now=now)
     _tell_staff(session, notice, user, version, now=now)
 
 

@@ -15,7 +15,7 @@ from lifecycle import history, standing, users
 from lifecycle.documents.publishing import Publication, publish
 from lifecycle.errors import RuleRefused
 from lifecycle.models import Notice, User, Version
-from lifecycle.notices import delivery, outbox
+from lifecycle.notices import claiming, outbox
 from lifecycle.notices.campaigns import ACCESS_ENDED
 from lifecycle.settings import Settings
 from lifecycle.states import Channel, NoticeStatus, Purpose
@@ -117,5 +117,5 @@ def _written(
         version_id=version.id,
         priority=purpose.priority,
     )
-    delivery.write(session, notice, settings, mark=mark, now=now)
+    claiming.write(session, notice, settings, mark=mark, now=now)
     return notice

@@ -14,7 +14,8 @@ from lifecycle.app import serving
 from lifecycle.demo.mailbox import Mailbox
 from lifecycle.demo.mailbox import page as mailbox_page
 from lifecycle.notices import preview
-from lifecycle.notices.rendering import compose, renderer
+from lifecycle.notices.composing import compose
+from lifecycle.notices.rendering import renderer
 from lifecycle.states import TEMPLATED, Purpose
 from tests.browser.conftest import in_background
 from tests.browser.looks import faint_texts, sticks_out

@@ -11,7 +11,7 @@ from bots.discord.exchange import PAUSES
 from bots.discord.text import LIMIT, split
 from lifecycle import terminations, users
 from lifecycle.models import Attempt, Notice, Termination
-from lifecycle.notices import delivery, outbox
+from lifecycle.notices import claiming, outbox
 from lifecycle.states import AttemptOutcome, Channel, EngagementKind, Initiator, NoticeStatus, Purpose
 from tests.conftest import NOW
 from tests.discord.conftest import POLL, World
@@ -195,7 +195,7 @@ async def test_a_user_unlinked_meanwhile_is_not_written_to(owing: World) -> None
 
 async def test_what_a_dead_process_was_sending_is_repeated_once_under_the_same_nonce(owing: World) -> None:
     def claim_and_die(session) -> None:
-        delivery.claim(session, limit=1, settings=owing.bot.settings, channel=Channel.DISCORD, now=NOW)
+        claiming.claim(session, limit=1, settings=owing.bot.settings, channel=Channel.DISCORD, now=NOW)
 
     owing.database.run(claim_and_die)
     await owing.go_round()

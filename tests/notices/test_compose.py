@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 from lifecycle.errors import TemplateError
 from lifecycle.models import Notice
 from lifecycle.notices import preview
-from lifecycle.notices.delivery import message_id
-from lifecycle.notices.rendering import SUBJECT_LIMIT, Rendered, compose, header_text, renderer
+from lifecycle.notices.claiming import message_id
+from lifecycle.notices.composing import compose
+from lifecycle.notices.rendering import SUBJECT_LIMIT, Rendered, header_text, renderer
 from lifecycle.states import TEMPLATED, Purpose
 from tests.conftest import NOW
 from tests.notices.test_rendering import Page, turns, words

@@ -41,7 +41,8 @@ def about(session: Session, purpose: Purpose, user: User, thing: Version | Termi
 
 
 def values(session: Session, notice: Notice, settings: Settings, *, now: datetime = NOW) -> dict[str, Any]:
-    return contents.values(session, notice, contents.reader(session, notice, settings), now=now)
+    known = contents.Known(session, [notice])
+    return contents.values(known, notice, contents.reader(known, notice, settings), now=now)
 
 
 def announced(session, user, version, settings, *, now=NOW) -> dict[str, Any]:

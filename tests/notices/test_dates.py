@@ -67,7 +67,7 @@ def test_language_and_zone_are_the_readers_and_else_the_operators(session: Sessi
         "french": {"locale": "fr", "time_zone": "Europe/Paris"},
     }.items():
         notice = about(session, Purpose.REINSTATED, add_user(session, name, **facts), version)
-        who = contents.reader(session, notice, settings)
+        who = contents.reader(contents.Known(session, [notice]), notice, settings)
         found[name] = (who.locale, who.zone.key)
     assert found == {
         "none": ("de", "Asia/Tokyo"),

@@ -11,9 +11,9 @@ from lifecycle.db import Database
 from lifecycle.documents import store
 from lifecycle.errors import Conflict, NotYet
 from lifecycle.models import Notice, Report, Request, Termination, User, Version
-from lifecycle.notices import addresses, delivery, outbox, reports
+from lifecycle.notices import addresses, claiming, keeping, outbox, recording, reports
 from lifecycle.notices.conversation import Reply
-from lifecycle.notices.delivery import Handover, Outcome
+from lifecycle.notices.recording import Handover, Outcome
 from lifecycle.notices.reports import Said
 from lifecycle.settings import Settings
 from lifecycle.states import (
@@ -47,8 +47,8 @@ def send(
     session: Session, settings: Settings, *, channel: Channel = Channel.EMAIL, at: datetime = NOW
 ) -> list[Handover]:
     """Everything due over the channel is handed over, and the relay takes it."""
-    taken = delivery.claim(session, limit=50, settings=settings, channel=channel, now=at)
-    delivery.record(session, [Outcome(handover, TAKEN, at) for handover in taken], settings=settings, now=at)
+    taken = claiming.claim(session, limit=50, settings=settings, channel=channel, now=at)
+    recording.record(session, [Outcome(handover, TAKEN, at) for handover in taken], settings=settings, now=at)
     return taken
 
 
@@ -147,7 +147,7 @@ def test_a_corrected_address_clears_the_mark_and_the_user_is_told_anew(database:
     assert (first.status, again.status, again.purpose) == (S.BOUNCED, S.OWED, first.purpose)
     [handover] = database.run(send, settings, at=NOW + 2 * DAY)
     assert handover.address == "ada@new.example"
-    kept = database.read(outbox.notice, first.id).message
+    kept = database.read(lambda s: keeping.message(s, outbox.notice(s, first.id)))
     assert kept is not None
     assert b"ada@example.com" in kept, "what was sent first is still kept"
     assert database.read(stands, NOW + 2 * DAY) == (Decision.BLOCK, "overdue")
@@ -335,7 +335,7 @@ def test_a_report_that_overtakes_the_relays_answer_is_asked_for_again(session: S
     _, version = published_terms(session)
     thing, user = f"version:{version.id}", add_user(session)
     notice = outbox.owe(session, Purpose.VERSION_PUBLISHED, thing, user=user, version_id=version.id, now=NOW)
-    delivery.claim(session, limit=1, settings=settings, now=NOW)
+    claiming.claim(session, limit=1, settings=settings, now=NOW)
     with pytest.raises(NotYet, match="is being handed over"):
         bounce(session, notice, settings)
 

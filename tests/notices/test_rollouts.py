@@ -13,7 +13,7 @@ from lifecycle.documents import store
 from lifecycle.documents.publishing import Publication, publish, withdraw
 from lifecycle.errors import Conflict, InvalidInput, NotFound
 from lifecycle.models import Campaign, Notice, Version
-from lifecycle.notices import campaigns, delivery, outbox, rollouts
+from lifecycle.notices import campaigns, claiming, outbox, rollouts
 from lifecycle.notices.rollouts import Rollout
 from lifecycle.states import Channel, Decision, Initiator, Mode, NoticeStatus, Purpose, RolloutState
 from tests.conftest import NOW
@@ -100,7 +100,7 @@ def test_a_termination_notice_passes_a_paused_rollout(database: Database, make_s
         steer(session, rollouts.pause)
 
     database.run(end)
-    taken = database.run(delivery.claim, limit=9, settings=make_settings(), now=LATER)
+    taken = database.run(claiming.claim, limit=9, settings=make_settings(), now=LATER)
     purposes = [database.read(outbox.notice, handover.notice_id).purpose for handover in taken]
     assert purposes == [Purpose.TERMINATION_NOTICE]
 

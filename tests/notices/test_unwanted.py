@@ -14,7 +14,8 @@ K = EngagementKind
 
 
 def unwanted(session, purpose, user, thing, *, now=NOW) -> str:
-    return contents.unwanted(session, about(session, purpose, user, thing), now=now)
+    notice = about(session, purpose, user, thing)
+    return contents.unwanted(contents.Known(session, [notice]), notice, now=now)
 
 
 @pytest.mark.parametrize("purpose", ABOUT_VERSIONS)

@@ -20,7 +20,7 @@ from lifecycle.documents import store
 from lifecycle.documents.publishing import Publication, publish, withdraw
 from lifecycle.errors import AssentError
 from lifecycle.models import Campaign, Notice, User, Version
-from lifecycle.notices import campaigns, delivery, outbox
+from lifecycle.notices import campaigns, claiming, outbox, recording
 from lifecycle.notices.conversation import Reply
 from lifecycle.states import AttemptOutcome, Channel, EngagementKind, Initiator, Mode
 from tests.helpers import ZONE
@@ -45,7 +45,7 @@ class Rules(RuleBasedStateMachine):
         super().__init__()
         self.world, self.ledger, self.now = World(), Ledger(), START
         self.names: list[str] = []
-        self.on_the_way: list[tuple[delivery.Handover, Copy]] = []
+        self.on_the_way: list[tuple[recording.Handover, Copy]] = []
         self.memory = checks.Memory()
 
     def teardown(self) -> None:
@@ -222,7 +222,7 @@ class Rules(RuleBasedStateMachine):
     @rule(limit=st.integers(1, 5), channel=st.sampled_from([Channel.EMAIL, Channel.EMAIL, Channel.DISCORD]))
     def claim(self, limit: int, channel: Channel) -> None:
         taken = self.world.database.run(
-            delivery.claim, limit=limit, settings=self.world.settings, channel=channel, now=self.now
+            claiming.claim, limit=limit, settings=self.world.settings, channel=channel, now=self.now
         )
         for handover in taken:
             earlier = self.ledger.arrived(handover.notice_id)
@@ -237,14 +237,14 @@ class Rules(RuleBasedStateMachine):
     def relay_answers(self, pick: int, said: str, twice: bool) -> None:
         """In time, or after the lease; written down once or, by a worker that is unsure, twice."""
         handover, copy = self.on_the_way.pop(pick % len(self.on_the_way))
-        outcome = delivery.Outcome(handover, REPLIES[said], self.now)
-        self.world.database.run(delivery.record, [outcome], settings=self.world.settings, now=self.now)
+        outcome = recording.Outcome(handover, REPLIES[said], self.now)
+        self.world.database.run(recording.record, [outcome], settings=self.world.settings, now=self.now)
         copy.fate = said
         if said == "sent":
             self._proven(handover.notice_id)
         if twice:
             before = self.world.dump()
-            self.world.database.run(delivery.record, [outcome], settings=self.world.settings, now=self.now)
+            self.world.database.run(recording.record, [outcome], settings=self.world.settings, now=self.now)
             assert self.world.dump() == before
 
     @rule()
@@ -325,7 +325,7 @@ class Rules(RuleBasedStateMachine):
         left = "SELECT id FROM notices WHERE status = 'sending' AND lease_until <= :now"
         stale = self.world.rows(left, now=f"{self.now:%Y-%m-%d %H:%M:%S.%f}")
         for channel in Channel:
-            self.world.database.run(delivery.recover, channel=channel, now=self.now)
+            self.world.database.run(recording.recover, channel=channel, now=self.now)
         now_statuses = {row["id"]: row["status"] for row in self.world.rows("SELECT id, status FROM notices")}
         assert {now_statuses[row["id"]] for row in stale} <= {"unknown"}, "what a dead worker held is in doubt"
 

@@ -1,0 +1,224 @@
+"""The bytes handed to the relay: built by the standard library; for a campaign once, then spliced for each person.
+
+What makes a message one person's are a few header lines and the blanks of its draft. Only the lines these stand in
+are encoded for each person; whatever is unusual in an address is left to the standard library.
+"""
+
+import re
+from binascii import b2a_qp
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator, Mapping
+from datetime import UTC, datetime
+from email import message_from_bytes, policy
+from email.errors import MessageError
+from email.header import Header
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.utils import format_datetime, parseaddr
+from functools import lru_cache
+from itertools import groupby
+from typing import Any
+
+from lifecycle.errors import TemplateError
+from lifecycle.notices.rendering import (
+    Blank,
+    Draft,
+    Pieces,
+    Rendered,
+    header_text,
+    html_value,
+    joined,
+    renderer,
+    text_value,
+)
+from lifecycle.states import Purpose
+
+BOUNDARY = "=_assent"  # quoted-printable never writes it, so no value can end a part
+
+
+def compose(rendered: Rendered, *, sender: str, to: str, reply_to: str, message_id: str, date: datetime) -> bytes:
+    """The exact bytes handed to the relay: multipart text and HTML, CRLF lines, headers of RFC 5322 and RFC 3834.
+
+    Raises TemplateError for what is no address, and when the bytes, read back, do not hold exactly the headers meant.
+    """
+    name, address = parseaddr(sender)
+    message = EmailMessage(policy=_EXACT.clone(utf8=not (address + to).isascii()))  # RFC 6532, as SMTPUTF8 announces
+    meant = {
+        "From": _mailbox(address, header_text(name)),
+        "To": _mailbox(to),
+        "Subject": rendered.subject,
+        "Date": format_datetime(date),
+        "Message-ID": message_id,
+        "Auto-Submitted": "auto-generated",
+        "Content-Language": rendered.locale,
+    } | ({"Reply-To": reply_to} if reply_to else {})
+    message.set_content(rendered.text, cte="quoted-printable")
+    message.add_alternative(rendered.html, subtype="html", cte="quoted-printable")
+    message.set_boundary(BOUNDARY)
+    for header, value in meant.items():  # after the content, which takes every Content-… header set before with it
+        try:
+            message[header] = value
+        except ValueError:
+            raise TemplateError(f"{value!r} cannot stand in the header {header}.") from None
+    data = message.as_bytes()
+    _require_as_meant(data, meant)
+    return data
+
+
+def _mailbox(address: str, name: str = "") -> str:
+    local, _, domain = address.rpartition("@")
+    try:
+        if address.isascii():
+            return str(Address(name, addr_spec=address))
+        return str(Address(name, local, domain))
+    except (MessageError, ValueError, IndexError):
+        raise TemplateError(f"{address!r} is not an e-mail address.") from None
+
+
+class _Exact(policy.EmailPolicy):
+    """Python 3.11 adds and drops blanks where it folds a long subject; whole encoded words come back exactly."""
+
+    def fold_binary(self, name: str, value: Any) -> bytes:
+        text = str(value)
+        if name != "Subject" or (text.isascii() and len(text) < 65):
+            return super().fold_binary(name, value)
+        encoded = Header(text, "utf-8", maxlinelen=75, header_name=name).encode(linesep="\r\n")
+        return f"{name}: {encoded}\r\n".encode("ascii")
+
+
+_EXACT = _Exact(linesep="\r\n")
+
+
+def _require_as_meant(data: bytes, meant: Mapping[str, str]) -> None:
+    """Python 3.11 lets an encoded newline through into headers, so the bytes are read back and compared."""
+    found = message_from_bytes(data, policy=policy.default)
+    extra = set(found.keys()) ^ {*meant, "MIME-Version", "Content-Type"}
+    wrong = [name for name in ("To", "Subject", "Message-ID") if str(found[name]) != meant[name]]
+    if extra or wrong or len(found.keys()) != len(set(found.keys())):
+        raise TemplateError(f"The message would not carry the headers meant: {', '.join(sorted(extra) + wrong)}.")
+
+
+# -- a campaign's message ----------------------------------------------------------------------------------------------
+
+_TO, _ID, _DATE = "to@blank.invalid", "<id@blank.invalid>", datetime(2000, 1, 1, tzinfo=UTC)
+_TEXT, _HTML = "The text.\n", "The page.\n"
+_LONGEST = 66  # so that no line with it passes 78, where the standard library folds (RFC 5322, 2.1.1)
+_PLAIN = re.compile(rf"(?=.{{1,{_LONGEST}}}\Z)[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
+_PLAIN_ID = re.compile(r"<[A-Za-z0-9._-]+@[A-Za-z0-9.-]+>")
+
+_shown_date = lru_cache(maxsize=16)(format_datetime)
+_Slot = tuple[Pieces, Callable[[str], str]]
+
+
+class Form:
+    """The message of a draft, with everything in place that is the same for all."""
+
+    def __init__(self, draft: Draft, *, sender: str) -> None:
+        self._draft, self._sender = draft, sender
+        shell = compose(
+            Rendered(draft.subject, _TEXT, _HTML, draft.locale),
+            sender=sender,
+            to=_TO,
+            reply_to="",
+            message_id=_ID,
+            date=_DATE,
+        )
+        head, _, rest = shell.partition(b"\r\n\r\n")
+        before, text, between, html, after = re.split(rb"(The text\.\r\n|The page\.\r\n)", rest)
+        assert (text, html) == (b"The text.\r\n", b"The page.\r\n")
+        self._head = _without(head, To=_TO, Date=format_datetime(_DATE), **{"Message-ID": _ID})
+        self._body: list[bytes | _Slot] = [
+            b"\r\n" + before,
+            *_encoded_once(draft.text, text_value),
+            between,
+            *_encoded_once(draft.html, html_value),
+            after,
+        ]
+        self.common = self._head + self._filled(defaultdict(str))
+
+    def fill(self, own: Mapping[str, Any], *, to: str, reply_to: str, message_id: str, date: datetime) -> bytes:
+        """The message of one person, equal to what `compose` makes of the filled draft. Raises as `compose` does."""
+        plain = _PLAIN.fullmatch(to) and _PLAIN_ID.fullmatch(message_id) and len(message_id) <= _LONGEST
+        if not plain:
+            lines = {"to": to, "reply_to": reply_to, "message_id": message_id}
+            return compose(self._draft.filled(own), sender=self._sender, **lines, date=date)
+        head = f"To: {to}\r\nDate: {_shown_date(date)}\r\nMessage-ID: {message_id}\r\n".encode("ascii")
+        return self._head + head + _answers_to(reply_to) + self._filled(own)
+
+    def _filled(self, own: Mapping[str, Any]) -> bytes:
+        parts = self._body
+        return b"".join(
+            [part if isinstance(part, bytes) else _encoded(joined(part[0], own, part[1])) for part in parts]
+        )
+
+
+def _answers_to(reply_to: str) -> bytes:
+    if not reply_to:
+        return b""
+    return f"Reply-To: {reply_to}\r\n".encode("ascii") if _PLAIN.fullmatch(reply_to) else _folded_reply_to(reply_to)
+
+
+@lru_cache(maxsize=64)
+def _folded_reply_to(reply_to: str) -> bytes:
+    message = EmailMessage(policy=_EXACT.clone(utf8=not reply_to.isascii()))
+    message["Reply-To"] = reply_to
+    return message.as_bytes().removesuffix(b"\r\n")
+
+
+def form(purpose: Purpose, values: Mapping[str, Any], *, own: Collection[str], locale: str, sender: str) -> Form:
+    """The form of a notice to many, made once for all for whom the values but their `own` are the same."""
+    same = (renderer(), purpose, locale, sender)
+    key = (*same, *((name, bool(value) if name in own else _frozen(value)) for name, value in values.items()))
+    if (found := _forms.get(key)) is None:
+        if len(_forms) >= MOST_FORMS:
+            _forms.clear()
+        draft = renderer().draft(purpose, values, locale=locale, own=own)
+        found = Form(draft, sender=sender)
+        if draft.common:
+            _forms[key] = found
+    return found
+
+
+MOST_FORMS = 256
+_forms: dict[tuple[Any, ...], Form] = {}
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value
+
+
+def _without(head: bytes, **lines: str) -> bytes:
+    """The header without these lines, each of which it must hold."""
+    for name, value in lines.items():
+        line = f"\r\n{name}: {value}\r\n".encode("ascii")
+        before, found, after = (b"\r\n" + head + b"\r\n").partition(line)
+        assert found, line
+        head = (before + b"\r\n" + after).strip(b"\r\n")
+    return head + b"\r\n"
+
+
+def _encoded_once(pieces: Pieces, encode: Callable[[str], str]) -> Iterator[bytes | _Slot]:
+    """What is the same for all as its bytes; the lines with a blank as they are."""
+    for is_common, lines in groupby(_lines(pieces), lambda line: all(isinstance(piece, str) for piece in line)):
+        if is_common:
+            yield _encoded("".join(str(piece) for line in lines for piece in line))
+        else:
+            yield from ((line, encode) for line in lines)
+
+
+def _lines(pieces: Pieces) -> Iterator[list[str | Blank]]:
+    line: list[str | Blank] = []
+    for piece in pieces:
+        whole = piece.splitlines(keepends=True) if isinstance(piece, str) else [piece]
+        for part in whole:
+            line.append(part)
+            if isinstance(part, str) and part.endswith("\n"):
+                yield line
+                line = []
+    if line:
+        yield [*line, "\n"]
+
+
+def _encoded(lines: str) -> bytes:
+    """Whole lines in quoted-printable (RFC 2045, 6.7)."""
+    return b2a_qp(lines.replace("\n", "\r\n").encode(), quotetabs=False, istext=True, header=False)
