@@ -76,6 +76,10 @@ class Settings(BaseSettings):
     closest_threshold: float | None = None
     model_dir: Path | None = None
     model_locales: Annotated[tuple[str, ...], NoDecode] = ("en",)
+    llm_url: str = ""
+    llm_key: str = ""
+    llm_model: str = "default"
+    llm_timeout_seconds: Annotated[float, Field(gt=0, le=60)] = 3.0
 
     @classmethod
     def settings_customise_sources(
@@ -240,7 +244,7 @@ def load_settings(**overrides: Any) -> Settings:
         raise ConfigurationError(f"assent.toml cannot be read: {error}") from None
 
 
-SECRET = {"secret_key", "api_token", "discord_token", "database_url", "smtp_url", "webhook"}
+SECRET = {"secret_key", "llm_key", "api_token", "discord_token", "database_url", "smtp_url", "webhook"}
 
 
 def _explain(problem: Any) -> str:

@@ -21,6 +21,7 @@ from lifecycle.settings import Settings
 MAX_QUESTION = 500
 MAX_QUOTES = 3
 CANDIDATES = 8
+CLEAR = 1.25  # so far above the threshold an answer is clear
 CLOSE = 0.85  # a further quote must come this near to the best one
 
 
@@ -78,6 +79,8 @@ class Answer:
     lead_in: str = ""
     pin: int | None = None
     candidates: Sequence[Quote] = field(default=(), repr=False)
+    doubtful: str = field(default="", repr=False)  # the reason to give if its quotes are doubted
+    clear: bool = field(default=False, repr=False)  # too far above the threshold to be doubted
 
     @property
     def answered(self) -> bool:
@@ -122,13 +125,19 @@ def answer(
     question = checked(question)
     locale = locale or (user.locale if user else "")
     read = sources(session, settings=settings, documents=documents, locale=locale, user=user, now=now)
-    said = wording.of(locale or (read[0].locale if read else ""))
-    if not read:
-        return Answer([], said.nothing_in_force)
     if pinned := curating.pinned(session, question, read):
         quotes = _quotes(_around(pinned.source, pinned.section, question), settings)
         if quotes:
-            return Answer(quotes, notes=_notes(quotes, read, said), lead_in=pinned.lead_in, pin=pinned.id)
+            notes = _notes(quotes, read, wording.of(locale or pinned.source.locale))
+            return Answer(quotes, notes=notes, lead_in=pinned.lead_in, pin=pinned.id)
+    return extract(question, read, settings=settings, locale=locale)
+
+
+def extract(question: str, read: Sequence[Source], *, settings: Settings, locale: str = "") -> Answer:
+    """What these texts say by themselves; `locale` is the language of what is said beside the quotes."""
+    said = wording.of(locale or (read[0].locale if read else ""))
+    if not read:
+        return Answer([], said.nothing_in_force)
     if about := aside(question, read):
         return Answer([], said.aside.get(about, said.silent), route=wording.ROUTES.get(about, ""))
     ranked = rank(question, read, settings=settings)
@@ -136,7 +145,10 @@ def answer(
     candidates = _quotes(close[:CANDIDATES], settings)
     best = _best([found for found in ranked if found.answers])
     if quotes := _quotes(best, settings):
-        return Answer(quotes, notes=_notes(quotes, read, said), candidates=candidates)
+        least = thresholds(settings, by_meaning=best[0].source.reading.by_meaning)
+        clear = candidates[0].score >= CLEAR * least.answered
+        notes = _notes(quotes, read, said)
+        return Answer(quotes, notes=notes, candidates=candidates, doubtful=said.closest, clear=clear)
     shown = _quotes(_best_of_sections(close), settings)
     return Answer([], said.closest if shown else said.silent, closest=shown, candidates=candidates)
 

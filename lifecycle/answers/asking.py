@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlmodel import Session
 
 from lifecycle import users
-from lifecycle.answers import answering, unanswered
+from lifecycle.answers import answering, llm, unanswered
 from lifecycle.answers.answering import Answer
 from lifecycle.db import Database
 from lifecycle.settings import Settings
@@ -36,9 +36,10 @@ def ask(
         found = answering.answer(
             session, question, settings=settings, documents=documents, locale=locale, user=asker, now=now
         )
-        return found, unanswered.worth_keeping(session, found, asker)
+        return found, unanswered.may_be_kept(session, asker)
 
-    found, worth_keeping = database.read(work)
-    if worth_keeping:
+    extracted, may_be_kept = database.read(work)
+    found = llm.refine(question, extracted, settings=settings)  # no session is held across the network
+    if may_be_kept and found.outcome in unanswered.IN_VAIN:
         database.run(unanswered.keep, question, found, locale=locale, now=now)
     return found

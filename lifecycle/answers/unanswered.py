@@ -12,15 +12,15 @@ from lifecycle.answers.answering import Answer, Outcome
 from lifecycle.errors import NotFound
 from lifecycle.models import Unanswered, User
 
+IN_VAIN = (Outcome.SILENT, Outcome.CLOSEST)
 KEPT_FOR = timedelta(days=180)
 # What may name a person: addresses, links, handles, long numbers.
 _PERSONAL = re.compile(r"[\w.+-]+@[\w.-]+\w|https?://[^\s?,]+|<[@#][^>]*>|@\w+|\+?\d[\d ()/.-]{5,}\d")
 
 
-def worth_keeping(session: Session, found: Answer, asker: User | None) -> bool:
-    """Whether the question may be kept: nothing answered it, and the asker is known and has not opted out."""
-    in_vain = found.outcome in (Outcome.SILENT, Outcome.CLOSEST)
-    return in_vain and asker is not None and choices.chosen(session, asker, choices.PROMPT_LOGGING)
+def may_be_kept(session: Session, asker: User | None) -> bool:
+    """Whether a question of this asker may be kept: only of someone known who has not opted out of logging."""
+    return asker is not None and choices.chosen(session, asker, choices.PROMPT_LOGGING)
 
 
 def keep(session: Session, question: str, found: Answer, *, locale: str, now: datetime) -> Unanswered:

@@ -39,6 +39,10 @@ def texts(name: str, locale: str, *, by_meaning: bool = False) -> Sequence[Sourc
 def source(slug: str, path: Path, locale: str, by_meaning: bool = False) -> Source:
     text = path.read_text("utf-8")
     text = text.split("---\n", 2)[2] if text.startswith("---\n") else text
+    return of(text, slug=slug, locale=locale, by_meaning=by_meaning)
+
+
+def of(text: str, *, slug: str = "terms", locale: str = "en", by_meaning: bool = False) -> Source:
     reading = read(text, locale=locale, chosen=model(MODEL) if by_meaning and locale == "en" else None)
     document = Document(slug=slug, title=slug, kind=DocumentKind.OTHER, default_locale=locale, created_at=NOW)
     return Source(document, Version(document_id=1, number=2, created_at=NOW), locale, slug, reading, None, None)
