@@ -24,7 +24,7 @@ COMMANDS = {
     "bot": ("serving", "Run the Discord bot alone."),
     "migrate": ("ops", "Bring the database to this release."),
     "doctor": ("ops", "Check settings, database, templates and mail, and say what is wrong."),
-    "import": ("ops", "Import a Markdown file or a folder of them."),
+    "import": ("bringing", "Import texts: a file, a folder, or the whole history of a git repository."),
     "document": ("document", "Documents: list, show, compare, history."),
     "version": ("version", "Versions: draft, rehearse, publish, withdraw."),
     "rollout": ("rollout", "Roll-outs: list, show, watch, start, pause, resume, cancel."),

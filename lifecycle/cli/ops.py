@@ -1,19 +1,16 @@
-"""`assent init | migrate | import | doctor`: setting up and keeping in order."""
+"""`assent init | migrate | doctor`: setting up and keeping in order."""
 
 from __future__ import annotations
 
 import os
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
 from lifecycle.cli import doctoring
-from lifecycle.cli.desk import open_desk
-from lifecycle.cli.output import JsonFlag, print_json, print_line, print_note, print_table, tracker
+from lifecycle.cli.output import JsonFlag, print_json, print_line, print_note, print_table
 from lifecycle.db import Database, open_database
-from lifecycle.documents.importing import import_path
 from lifecycle.settings import ensure_writable, load_settings
 
 app = typer.Typer(rich_markup_mode=None)
@@ -62,37 +59,6 @@ def migrate(as_json: JsonFlag = False) -> None:
         return print_json({"before": before, "after": after})
     at = f"{database.shown_url} is at {after}"
     return print_line(f"{at} already." if before == after else f"{at}; it was {'at ' + before if before else 'empty'}.")
-
-
-@app.command("import", help="Import a Markdown file or a folder of them.")
-def import_(
-    path: Annotated[Path, typer.Argument(help="Files named like terms/2025-01-15.de.md, or with front matter.")],
-    locale: Annotated[str | None, typer.Option("--locale", help="Language of files whose name says none.")] = None,
-    allow_loss: Annotated[
-        bool, typer.Option("--allow-loss", help="Take texts that lack most words of the version before them.")
-    ] = False,
-    as_json: JsonFlag = False,
-) -> None:
-    with open_desk() as desk:
-        report = import_path(
-            desk.database,
-            path,
-            locale=locale or desk.settings.default_locale,
-            zone=desk.zone,
-            allow_loss=allow_loss,
-            now=desk.now,
-            progress=tracker("Importing texts"),
-        )
-    if as_json:
-        problems = [{"file": name, "problem": why} for name, why in report.problems]
-        print_json({"added": report.added, "unchanged": report.unchanged, "problems": problems})
-    else:
-        print_line(f"Texts: {len(report.added)} added, {len(report.unchanged)} known already.")
-        if report.problems:
-            print_note(f"Files not imported: {len(report.problems)}.")
-            print_table(("File", "Problem"), report.problems, zone=desk.zone, stderr=True)
-    if report.problems:
-        raise typer.Exit(1)
 
 
 @app.command(help="Check settings, database, templates and mail, and say what is wrong.")

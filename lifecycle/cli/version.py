@@ -23,8 +23,8 @@ from lifecycle.cli.output import (
     spoken,
 )
 from lifecycle.documents import publishing, store
-from lifecycle.documents.importing import SourceFile, read_source
 from lifecycle.documents.publishing import Publication
+from lifecycle.documents.source_files import SourceFile, read_source
 from lifecycle.errors import InvalidInput
 from lifecycle.models import Document
 from lifecycle.states import DocumentKind, Mode, OnObjection

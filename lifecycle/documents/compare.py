@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from itertools import accumulate, pairwise
 
 from lifecycle.documents import words
@@ -80,6 +81,7 @@ class Change:
 
 
 Sections = Sequence[Section]
+_split = lru_cache(maxsize=16)(split)  # whoever compares a text goes on to compare it with the next one
 
 
 def compare(old: str, new: str, *, sections: tuple[Sections, Sections] | None = None) -> list[Change]:
@@ -88,7 +90,7 @@ def compare(old: str, new: str, *, sections: tuple[Sections, Sections] | None = 
     `sections` are those of the old and of the new text, where they are known already: finding them in the text
     takes as long as all the rest.
     """
-    pieces = sections or (split(old), split(new))
+    pieces = sections or (_split(old), _split(new))
     return [_change(old, new, group) for group in align(old, new, *pieces)]
 
 

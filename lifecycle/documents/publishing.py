@@ -138,7 +138,6 @@ def publish_imported(
     version.mode, version.published_at, version.effective_at = mode, published_at, effective_at
     version.imported = True
     session.add(version)
-    session.flush()
     history.record(
         session,
         "import",

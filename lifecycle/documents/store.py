@@ -4,7 +4,9 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
+from sqlalchemy import insert
 from sqlmodel import Session, col, func, select
 
 from lifecycle import history
@@ -93,7 +95,7 @@ def draft_version(
     session.add(version)
     session.flush()
     for locale, text in texts.items():
-        add_body(
+        _add_body(
             session,
             document,
             version,
@@ -129,9 +131,38 @@ def add_body(
     Raises InvalidInput, Conflict, or RuleRefused for a text that lacks most words of the one before it, unless
     `allow_loss`; nothing is stored then.
     """
-    check_locale(locale)
     if session.exec(select(Body).where(Body.version_id == version.id, Body.locale == locale)).first():
         raise Conflict(f"Version {version.number} of {document.slug!r} has a text in {locale!r} already.")
+    return _add_body(
+        session,
+        document,
+        version,
+        locale,
+        text,
+        title=title,
+        changelog=changelog,
+        surviving=surviving,
+        allow_loss=allow_loss,
+        actor=actor,
+        now=now,
+    )
+
+
+def _add_body(
+    session: Session,
+    document: Document,
+    version: Version,
+    locale: str,
+    text: str,
+    *,
+    title: str,
+    changelog: Sequence[str],
+    surviving: Sequence[str],
+    allow_loss: bool,
+    actor: str,
+    now: datetime,
+) -> Body:
+    check_locale(locale)
     before = None if allow_loss else _text_before(session, version, locale)
     if before is not None:
         losses.require_text_kept(before, text, what=f"The {locale} text for version {version.number}")
@@ -151,7 +182,7 @@ def add_body(
         if sections.find(pieces, reference) is None:
             raise InvalidInput(f"There is no section {reference!r} in the {locale} text to mark as surviving.")
     kept = {sections.find(pieces, reference) for reference in surviving}
-    session.add_all(_row(body, piece, survives=piece in kept) for piece in pieces)
+    session.execute(insert(SectionRow), [_row(body, piece, survives=piece in kept) for piece in pieces])
     history.record(session, actor, "added", "body", body.id, now=now, version=version.id, sha256=body.sha256)
     return body
 
@@ -264,16 +295,16 @@ def _effective(version: Version) -> datetime:
     return version.effective_at
 
 
-def _row(body: Body, piece: sections.Section, *, survives: bool) -> SectionRow:
-    return SectionRow(
-        body_id=body.id,
-        position=piece.position,
-        level=piece.level,
-        number=piece.number,
-        title=piece.title,
-        anchor=piece.anchor,
-        path=list(piece.path),
-        start=piece.start,
-        end=piece.end,
-        survives=survives,
-    )
+def _row(body: Body, piece: sections.Section, *, survives: bool) -> dict[str, Any]:
+    return {
+        "body_id": body.id,
+        "position": piece.position,
+        "level": piece.level,
+        "number": piece.number,
+        "title": piece.title,
+        "anchor": piece.anchor,
+        "path": list(piece.path),
+        "start": piece.start,
+        "end": piece.end,
+        "survives": survives,
+    }

@@ -1,7 +1,7 @@
 """The tables, one file per thing."""
 
 from lifecycle.models.answer import Pin, PinPlace, Unanswered
-from lifecycle.models.document import Body, Document, SectionRow, Version
+from lifecycle.models.document import Body, Document, Origin, SectionRow, Version
 from lifecycle.models.engagement import Engagement, Trace
 from lifecycle.models.erasure import Erasure, Hold
 from lifecycle.models.event import Event
@@ -26,6 +26,7 @@ __all__ = [
     "IdempotencyKey",
     "MessageForm",
     "Notice",
+    "Origin",
     "Pin",
     "PinPlace",
     "Reply",

@@ -83,3 +83,15 @@ class SectionRow(SQLModel, table=True):
     start: int
     end: int
     survives: bool = False
+
+
+class Origin(SQLModel, table=True):
+    """Where an imported version comes from: the commit of a git repository, by its id."""
+
+    __tablename__ = "origins"
+    __table_args__ = (UniqueConstraint("document_id", "source"), STRICT)
+
+    id: int = key()
+    document_id: int = Field(foreign_key="documents.id")
+    version_id: int = Field(foreign_key="versions.id", unique=True)
+    source: str

@@ -7,6 +7,7 @@ import pytest
 
 from tests.cli.conftest import TERMS, TERMS_2, Assent
 from tests.conftest import SHARED, Mailbox, needs_corpus
+from tests.documents.git import Git
 
 
 def test_an_empty_store_says_what_to_do(assent: Assent):
@@ -332,3 +333,33 @@ def test_a_document_that_comes_in_several_languages_speaks_the_operators(assent:
     assent.done("version", "publish", "terms", 1, "--mode", "notice", "--no-notify")
     assert "You delete your account" in assent.done("ask", "How do I delete my account?").out
     assert "Löschen Sie" in assent.done("ask", "Wie lösche ich mein Konto?", "--locale", "de").out
+
+
+# -- import --------------------------------------------------------------------------------------------------------
+
+
+def test_a_repository_comes_in_with_its_history_and_a_folder_of_it_when_asked(assent: Assent):
+    git = Git(assent.folder / "texts")
+    git.commit({"legal/terms.md": TERMS, "notes.md": "# Notes\n"})
+    git.commit({"legal/terms.md": TERMS_2})
+    assert assent.done("import", git.path / "legal", "--history").out == "Versions: 2 added, 0 known already.\n"
+    commits = [git("rev-parse", "--short=10", rev).strip() for rev in ("HEAD~", "HEAD")]
+    added = assent.done("import", git.path, "--json").json["added"]
+    assert added == [f"legal-terms at {commits[0]}", f"notes at {commits[0]}", f"legal-terms at {commits[1]}"]
+    first, second = assent.done("document", "history", "terms", "--json").json
+    assert (first["state"], second["state"], first["imported"]) == ("superseded", "in force", True)
+
+
+def test_a_repository_may_come_in_as_mere_files_or_by_a_mapping(assent: Assent):
+    git = Git(assent.folder / "texts")
+    git.commit({"a.md": TERMS, "b.md": TERMS_2})
+    mapping = assent.file("map.toml", '[[text]]\npath = "a.md"\ndocument = "terms"\n')
+    assert assent.done("import", git.path, "--map", mapping).out == "Versions: 1 added, 0 known already.\n"
+    assert assent.done("import", git.path, "--no-history").out == "Texts: 2 added, 0 known already.\n"
+    assert "--history" in assent.wrong("import", assent.file("x/a.md", TERMS), "--map", mapping)
+
+
+def test_what_has_no_history_or_is_elsewhere_is_refused(assent: Assent):
+    assert "leave --history out" in assent.refused("import", assent.file("x/a.md", TERMS), "--history")
+    assert "git clone https://a.example/x.git" in assent.refused("import", "https://a.example/x.git")
+    assert "nothing at" in assent.refused("import", "nowhere", "--history")

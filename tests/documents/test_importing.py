@@ -10,7 +10,8 @@ from sqlmodel import Session, select
 
 from lifecycle.db import Database
 from lifecycle.documents import store
-from lifecycle.documents.importing import ImportReport, import_path, split_front_matter
+from lifecycle.documents.importing import ImportReport, import_path
+from lifecycle.documents.source_files import split_front_matter
 from lifecycle.errors import InvalidInput
 from lifecycle.models import Body, Document, Engagement, Notice, SectionRow, Version
 from lifecycle.states import DocumentKind, Mode
