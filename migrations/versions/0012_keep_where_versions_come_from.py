@@ -22,7 +22,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["document_id"], ["documents.id"], name=op.f("fk_origins_document_id")),
         sa.ForeignKeyConstraint(["version_id"], ["versions.id"], name=op.f("fk_origins_version_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_origins")),
-        sa.UniqueConstraint("document_id", "source", name=op.f("uq_origins_document_id")),
+        sa.UniqueConstraint("document_id", "source", name=op.f("uq_origins_document_id_source")),
         sa.UniqueConstraint("version_id", name=op.f("uq_origins_version_id")),
         sqlite_strict=True,
     )

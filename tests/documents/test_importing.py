@@ -150,7 +150,7 @@ def test_a_bad_file_is_reported_and_the_rest_goes_on(sqlite: Database, tmp_path:
 @pytest.mark.parametrize("name", ["nothing", "empty"])
 def test_a_path_without_texts_is_refused(sqlite: Database, tmp_path: Path, name: str) -> None:
     (tmp_path / "empty").mkdir()
-    with pytest.raises(InvalidInput, match=r"nothing at|no Markdown file"):
+    with pytest.raises(InvalidInput, match=r"nothing at|no text"):
         run(sqlite, tmp_path / name)
 
 
