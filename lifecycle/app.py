@@ -16,6 +16,7 @@ from lifecycle.api import api, hooks
 from lifecycle.db import Database, open_database
 from lifecycle.errors import ConfigurationError
 from lifecycle.notices.inbox import receiving
+from lifecycle.notices.rendering import renderer
 from lifecycle.scheduler import Clockwork, utc_now
 from lifecycle.settings import Settings, load_settings
 from lifecycle.web import health, pages
@@ -39,6 +40,7 @@ class App:
 def open_app(settings: Settings | None = None, *, clock: Callable[[], datetime] = utc_now) -> App:
     """Open the database at this release's schema. Raises ConfigurationError or DatabaseError that says what to do."""
     settings = settings or load_settings()
+    renderer(settings.wording_dir)  # a faulty wording is said now, not when the first mail is due
     return App(settings, open_database(settings), clock)
 
 

@@ -51,6 +51,7 @@ class Settings(BaseSettings):
     reply_to: str = ""
     inbox_address: str = ""
     inbox_listen: str = ""
+    wording_dir: Path | None = None
     webhook: Webhook | None = None
     smtp_connections: Annotated[int, Field(ge=1, le=100)] = 10
     smtp_timeout_seconds: Annotated[float, Field(gt=0, le=600)] = 30.0

@@ -85,7 +85,7 @@ def _database(settings: Settings) -> Iterator[Finding]:
 
 
 def _templates(settings: Settings) -> Iterator[Finding]:
-    tried, faults = preview.check(renderer())
+    tried, faults = preview.check(renderer(settings.wording_dir))
     yield from (Finding(Level.FAULT, "templates", fault) for fault in faults)
     if not faults:
         yield Finding(Level.OK, "templates", f"{tried} mails rendered in {', '.join(renderer().locales())}")

@@ -163,7 +163,8 @@ def _message(
     """The address and the message, with `mark` before its subject; and the form of one that is for many."""
     who = contents.reader(known, notice, settings)
     values = contents.values(known, notice, who, now=now)
-    render = partial(renderer().render, notice.purpose, values, locale=who.locale)
+    templates = renderer(settings.wording_dir)
+    render = partial(templates.render, notice.purpose, values, locale=who.locale)
     if notice.channel is Channel.DISCORD:
         shown = render(channel=notice.channel)
         message = f"**{mark}{shown.subject}**\n\n{shown.text}".encode()
@@ -176,7 +177,7 @@ def _message(
     sender, reply_to = settings.mail_from, addresses.reply_to(settings, notice.id)
     lines: dict[str, Any] = {"to": address, "reply_to": reply_to, "message_id": named, "date": now}
     if own := contents.own(notice.purpose, values) if not mark else set():
-        form = composing.form(notice.purpose, values, own=own, locale=who.locale, sender=sender)
+        form = composing.form(templates, notice.purpose, values, own=own, locale=who.locale, sender=sender)
         return address, form.fill(values, **lines), form
     mail = render()
     mail = replace(mail, subject=mark + mail.subject)

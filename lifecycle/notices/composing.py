@@ -25,10 +25,10 @@ from lifecycle.notices.rendering import (
     Draft,
     Pieces,
     Rendered,
+    Renderer,
     header_text,
     html_value,
     joined,
-    renderer,
     text_value,
 )
 from lifecycle.states import Purpose
@@ -165,14 +165,22 @@ def _folded_reply_to(reply_to: str) -> bytes:
     return message.as_bytes().removesuffix(b"\r\n")
 
 
-def form(purpose: Purpose, values: Mapping[str, Any], *, own: Collection[str], locale: str, sender: str) -> Form:
+def form(
+    templates: Renderer,
+    purpose: Purpose,
+    values: Mapping[str, Any],
+    *,
+    own: Collection[str],
+    locale: str,
+    sender: str,
+) -> Form:
     """The form of a notice to many, made once for all for whom the values but their `own` are the same."""
-    same = (renderer(), purpose, locale, sender)
+    same = (templates, purpose, locale, sender)
     key = (*same, *((name, bool(value) if name in own else _frozen(value)) for name, value in values.items()))
     if (found := _forms.get(key)) is None:
         if len(_forms) >= MOST_FORMS:
             _forms.clear()
-        draft = renderer().draft(purpose, values, locale=locale, own=own)
+        draft = templates.draft(purpose, values, locale=locale, own=own)
         found = Form(draft, sender=sender)
         if draft.common:
             _forms[key] = found

@@ -117,7 +117,7 @@ def values(known: Known, notice: Notice, who: Reader, *, now: datetime) -> dict[
     common = {
         "operator": settings.operator,
         "public_url": settings.base_url,
-        "reply_to": settings.reply_to or settings.mail_from,
+        "reply_to": settings.reply_to or ("" if settings.inbox_address else settings.mail_from),
         "external_id": who.user.external_id if who.user else "",
     }
     return common | BUILDERS[notice.purpose](known, notice, who, now)

@@ -25,6 +25,7 @@ AWKWARD = {
     "template code": "{{7*7}}{% raw %}",
     "line ends": "first\r\nBcc: everyone@example.com\r\n\r\nsecond",
     "encoded word": "=?UTF-8?Q?=0ABcc:_everyone@example.com?=",
+    "address that acts": "javascript:alert(1)",
     "Markdown": "[click](javascript:alert(1)) **bold** `code` # not a heading",
     "mentions": "@everyone @here <@1> <@&2> <#3> <:x:4> <t:5:R> :smile: @\u200beveryone",
     "Discord's mark-up": "# big\n-# small\n- item\n1. item\n> quote\n>>> all\n||hidden|| [a](https://a.example) ~~no~~",
@@ -67,17 +68,19 @@ _TEXTS: dict[str, dict[str, Any]] = {
 }
 
 
-def _day(instant: datetime, locale: str) -> str:
-    """An instant as a notice writes it, in Berlin."""
-    local, region = instant.astimezone(ZoneInfo("Europe/Berlin")), {"en": "en_GB"}.get(locale, locale.replace("-", "_"))
+def _day(instant: datetime, locale: str, zone: str) -> str:
+    """An instant as a notice writes it."""
+    local, region = instant.astimezone(ZoneInfo(zone)), {"en": "en_GB"}.get(locale, locale.replace("-", "_"))
     day, time = format_date(local, "long", locale=region), format_time(local, "HH:mm", locale=region)
     return f"{day}, {time} ({get_timezone_name(local, locale=region)})"
 
 
-def _samples(locale: str) -> dict[str, dict[str, Any]]:
+def _samples(locale: str, zone: str = "Europe/Berlin") -> dict[str, dict[str, Any]]:
     """By the thing that a notice is about; in English where we have no sample in the language, but for the dates."""
     texts = _TEXTS.get(locale.split("-")[0], _TEXTS["en"])
-    told, undone, ends, due = (_day(SENT.replace(month=m, day=d), locale) for m, d in ((3, 2), (3, 5), (4, 1), (5, 1)))
+    told, undone, ends, due = (
+        _day(SENT.replace(month=m, day=d), locale, zone) for m, d in ((3, 2), (3, 5), (4, 1), (5, 1))
+    )
     clause = {
         "document": texts["document"],
         "version": 1,
@@ -202,6 +205,8 @@ TURNS: dict[Purpose, list[Mapping[str, Any]]] = {
     Purpose.REQUEST_OVERDUE: [],
     Purpose.ERASURE_SCHEDULED: [{"external_id": ""}],
 }
+for _turns in TURNS.values():
+    _turns.append({"reply_to": ""})
 # Values written by people; the others are ours.
 FREE = {
     "operator",
@@ -222,9 +227,11 @@ FREE = {
 }
 
 
-def sample(purpose: Purpose, *, operator: str = "Example Ltd", locale: str = "en") -> dict[str, Any]:
-    """Values for the template of this purpose, such as a reader of this language would get."""
-    return {**_ANYONE, "operator": operator, **_samples(locale)[_ABOUT[purpose]]}
+def sample(
+    purpose: Purpose, *, operator: str = "Example Ltd", locale: str = "en", zone: str = "Europe/Berlin"
+) -> dict[str, Any]:
+    """Values for the template of this purpose, such as a reader of this language in this time zone would get."""
+    return {**_ANYONE, "operator": operator, **_samples(locale, zone)[_ABOUT[purpose]]}
 
 
 def check(renderer: Renderer) -> tuple[int, list[str]]:

@@ -10,19 +10,30 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from html import escape
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import css_inline
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateNotFound, UndefinedError, pass_context
+from jinja2 import (
+    Environment,
+    FileSystemLoader,
+    StrictUndefined,
+    Template,
+    TemplateNotFound,
+    UndefinedError,
+    pass_context,
+)
 from jinja2 import TemplateError as JinjaError
 from jinja2.runtime import Context
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from lifecycle.errors import TemplateError
+from lifecycle.notices import wording
+from lifecycle.notices.wording import Wording
 from lifecycle.settings import resource
-from lifecycle.states import Channel, Purpose
+from lifecycle.states import Channel, Initiator, Purpose
 
 MARKER = re.compile(r"zqv(\d+)qz")
 SUBJECT_LIMIT = 200
@@ -78,9 +89,9 @@ class Draft:
 
 
 class Renderer:
-    """The mail templates of one installation."""
+    """The mail templates of one installation, and its own wording. Raises TemplateError where that is faulty."""
 
-    def __init__(self) -> None:
+    def __init__(self, wording_dir: Path | None = None) -> None:
         self.folder = resource("templates")
         self._jinja = Environment(
             loader=FileSystemLoader(self.folder),
@@ -98,6 +109,10 @@ class Renderer:
             keep_at_rules=True,
         )
         self._markdown = MarkdownIt("commonmark", {"html": False})
+        self.wordings = wording.load(wording_dir, self.locales(), self._blocks) if wording_dir else {}
+
+    def _blocks(self, locale: str, purpose: Purpose) -> frozenset[str]:
+        return frozenset(self._jinja.get_template(f"email/{locale}/{purpose.value}.md").blocks)
 
     @cached_property
     def _there(self) -> list[str]:
@@ -136,7 +151,9 @@ class Renderer:
         """
         blanks = {name: Blank(name) for name in own if values.get(name)}
         given: list[Any] = []
-        head, body = self._source(f"email/{locale}/{purpose.value}.md", {**values, **blanks}, given)
+        own_words = self._worded(purpose, values, locale)
+        name = f"email/{locale}/{purpose.value}.md"
+        head, body = self._source(name, {**values, **blanks}, given, own_words)
         if any(isinstance(value, Blank) for value in _given(head, given)):  # its folding would be each person's own
             return replace(self.draft(purpose, values, locale=locale), common=False)
         subject = header_text(_filled(head, given))
@@ -151,10 +168,20 @@ class Renderer:
         html = _pieces(self._inliner.inline(page), given, html_value)
         return Draft(subject, _pieces(as_text(tokens), given, text_value), html, locale, common=True)
 
-    def _source(self, name: str, values: Mapping[str, Any], given: list[Any]) -> tuple[str, str]:
+    def _worded(self, purpose: Purpose, values: Mapping[str, Any], locale: str) -> Wording | None:
+        """The operator's wording. What users or the clock begin has other content, and stays as shipped."""
+        if values.get("initiated_by", Initiator.PROVIDER) != Initiator.PROVIDER:
+            return None
+        return self.wordings.get((locale, purpose))
+
+    def _source(
+        self, name: str, values: Mapping[str, Any], given: list[Any], own_words: Wording | None = None
+    ) -> tuple[str, str]:
         """The subject and the Markdown, with a marker for each value, which is added to `given`."""
+        known = {**values, "_given": given}
         try:
-            source = self._jinja.get_template(name).render({**values, "_given": given})
+            template = self._jinja.get_template(name)
+            source = self._fill_in(template, known, own_words) if own_words else template.render(known)
         except TemplateNotFound as error:
             raise TemplateError(f"There is no template {error.name}.") from None
         except UndefinedError as error:
@@ -167,6 +194,19 @@ class Renderer:
         if not head.startswith("Subject: "):
             raise TemplateError(f"Template {name} must begin with a line 'Subject: …'.")
         return head.removeprefix("Subject: "), body
+
+    def _fill_in(self, template: Template, values: Mapping[str, Any], own_words: Wording) -> str:
+        """The operator's wording with values and blocks in their places, and the footer that no wording leaves out."""
+        context = template.new_context(dict(values))
+
+        def place(name: str) -> str:
+            block = template.blocks.get(name)
+            return "".join(block(context)) if block else _mark(context, values[name])
+
+        subject, body = own_words.fill(place)
+        assert template.name is not None
+        footer = self._jinja.get_template(template.name.rpartition("/")[0] + "/_footer.md").render(**values)
+        return f"Subject: {subject}\n{body}\n\n{footer}"
 
 
 @pass_context
@@ -312,6 +352,6 @@ def _discord_value(found: re.Match[str], given: list[str]) -> str:
 
 
 @cache
-def renderer() -> Renderer:
-    """The renderer of this process; templates are read once."""
-    return Renderer()
+def renderer(wording_dir: Path | None = None) -> Renderer:
+    """The renderer of this process; templates, and the operator's wording in that folder, are read once."""
+    return Renderer(wording_dir)
