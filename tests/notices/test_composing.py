@@ -37,7 +37,7 @@ def parts(data: bytes) -> tuple[list[tuple[str, str]], list[str]]:
 def spliced(purpose: Purpose, values: Mapping[str, Any], locale: str, **facts: Any) -> tuple[bytes, bytes]:
     """The message of a form, and the full build of the same."""
     own = contents.own(purpose, values)
-    made = composing.form(purpose, values, own=own, locale=locale, **OURS).fill(values, **facts)
+    made = composing.form(renderer(), purpose, values, own=own, locale=locale, **OURS).fill(values, **facts)
     full = composing.compose(renderer().render(purpose, values, locale=locale), **OURS, **facts)
     return made, full
 
@@ -90,18 +90,22 @@ def test_one_form_serves_all_who_differ_only_in_what_is_their_own() -> None:
     values = preview.sample(Purpose.VERSION_PUBLISHED)
     own = contents.own(Purpose.VERSION_PUBLISHED, values)
     forms = [
-        composing.form(Purpose.VERSION_PUBLISHED, values | {"external_id": name}, own=own, locale="en", **OURS)
+        composing.form(
+            renderer(), Purpose.VERSION_PUBLISHED, values | {"external_id": name}, own=own, locale="en", **OURS
+        )
         for name in ("ada", "bob")
     ]
     assert forms[0] is forms[1]
-    other = composing.form(Purpose.VERSION_PUBLISHED, values | {"document": "Privacy"}, own=own, locale="en", **OURS)
+    other = composing.form(
+        renderer(), Purpose.VERSION_PUBLISHED, values | {"document": "Privacy"}, own=own, locale="en", **OURS
+    )
     assert other is not forms[0]
 
 
 def test_what_is_kept_for_all_holds_nothing_of_anybody() -> None:
     values = preview.sample(Purpose.VERSION_PUBLISHED) | {"external_id": "user-ada", "answer_url": "https://x/secret"}
     own = contents.own(Purpose.VERSION_PUBLISHED, values)
-    form = composing.form(Purpose.VERSION_PUBLISHED, values, own=own, locale="en", **OURS)
+    form = composing.form(renderer(), Purpose.VERSION_PUBLISHED, values, own=own, locale="en", **OURS)
     form.fill(values, **plain_facts)
     assert not any(piece in form.common for piece in (b"user-ada", b"secret", b"ada@example.com"))
 
