@@ -23,6 +23,7 @@ from lifecycle.models import (
     Request,
     Termination,
     Trace,
+    Unanswered,
     User,
 )
 from lifecycle.notices import forgetting
@@ -63,6 +64,7 @@ def erase(
     went |= {model.__tablename__: _blank(session, model, user) for model in (Termination, Grace, Hold)}
     went["traces"] = _delete_traces(session, user)
     paths = [f"/requests/{one.id}" for one in theirs]
+    went["unanswered"] = _delete_questions(session, names)
     went["idempotency_keys"] = idempotency.forget_about(session, names, paths)
     for name, value in ERASED[User].items():
         setattr(user, name, value)
@@ -134,6 +136,16 @@ def _delete_traces(session: Session, user: User) -> int:
     return int(gone.rowcount)  # type: ignore[attr-defined]
 
 
+def _delete_questions(session: Session, names: list[str]) -> int:
+    """Nothing tells who asked a question that is kept; those that name the person go."""
+    named = [col(Unanswered.question).contains(name, autoescape=True) for name in _telling(names)]
+    return int(session.execute(delete(Unanswered).where(or_(*named))).rowcount) if named else 0  # type: ignore[attr-defined]
+
+
+def _telling(names: list[str]) -> list[str]:
+    return [name for name in names if len(name) >= TELLING]
+
+
 # -- what stays ----------------------------------------------------------------------------------------------------
 
 STAYING: dict[type[Any], str] = {
@@ -161,7 +173,7 @@ WRITINGS: dict[type[Any], tuple[str, ...]] = {
 
 def _mentions(session: Session, names: list[str]) -> Iterator[tuple[str, list[int]]]:
     """Where others' records still name the person, by table: only somebody who reads them can judge that."""
-    telling = [name for name in names if len(name) >= TELLING]
+    telling = _telling(names)
     for model, columns in WRITINGS.items() if telling else ():
         said = [col(getattr(model, column)).contains(name, autoescape=True) for column in columns for name in telling]
         found: list[int] = list(session.exec(select(model.id).where(or_(*said)).order_by(model.id)))

@@ -1,5 +1,6 @@
 """A user's opt-ins and opt-outs: nothing is overwritten, and the latest of a name counts."""
 
+import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -8,6 +9,7 @@ from sqlmodel import Session, select
 from lifecycle import choices, history, users
 from lifecycle.choices import ANALYTICS, PROMPT_LOGGING, choose, chosen
 from lifecycle.db import Database
+from lifecycle.errors import InvalidInput
 from lifecycle.models import Choice
 from tests.conftest import NOW
 from tests.helpers import add_user
@@ -50,3 +52,19 @@ def test_the_last_word_counts_and_only_changes_of_mind_are_kept(sqlite: Database
     found, kept = sqlite.run(say)
     assert found is (words[-1] if words else True)
     assert kept == [word for before, word in zip([None, *words], words, strict=False) if word is not before]
+
+
+@pytest.mark.parametrize("name", ["", "Analytics", "_x", "x_", "a__b", "ada@example.com", "a b", "ä", "x" * 51, "a\n"])
+def test_a_name_that_could_hold_something_personal_is_refused(sqlite: Database, name: str) -> None:
+    with pytest.raises(InvalidInput, match="needs a name such as"):
+        sqlite.run(lambda s: choose(s, add_user(s), name, True, source="web", now=NOW))
+
+
+def test_the_operator_may_have_choices_of_its_own(sqlite: Database) -> None:
+    def choose_two(session: Session) -> dict[str, bool]:
+        user = add_user(session)
+        for value in (True, False):
+            choose(session, user, "beta_2", value, source="web", now=NOW)
+        return {name: choice.value for name, choice in choices.current(session, user).items()}
+
+    assert sqlite.run(choose_two) == {"beta_2": False}

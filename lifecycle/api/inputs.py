@@ -158,6 +158,11 @@ class ErasureDate(Input):
     at: Instant | None = None
 
 
+class NewChoice(Input):
+    value: bool
+    source: str = "api"
+
+
 class NewReply(Input):
     text: str
 

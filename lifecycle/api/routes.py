@@ -8,6 +8,8 @@ from fastapi import FastAPI
 from lifecycle import __version__
 from lifecycle.api import (
     answers,
+    casefiles,
+    choices,
     documents,
     erasures,
     imports,
@@ -34,6 +36,8 @@ def api(settings: Settings, database: Database, clock: Callable[[], datetime]) -
         versions,
         rollouts,
         people,
+        choices,
+        casefiles,
         imports,
         terminations,
         notices,

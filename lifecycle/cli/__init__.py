@@ -47,6 +47,7 @@ COMMANDS = {
     "resume": ("termination", "End the stay of a termination."),
     "statement": ("termination", "Print the reasons of a termination in the fields of the EU's DSA database, as JSON."),
     "notice": ("notice", "Notices: list, show, resolve, bounce."),
+    "case-file": ("casefile", "Case files: verify one, without a database."),
     "erasure": ("erasure", "Erasures: list, show, scrub."),
     "request": ("request", "What people asked of staff: list, open, answer, extend, refuse, prove, erase …"),
     "ask": ("ask", "Ask the policies a question; the answer is quoted from them."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +10,7 @@ import typer
 from sqlmodel import Session, col, select
 
 from lifecycle import activity as activities
-from lifecycle import engagements, erasure, ledger, shapes, users
+from lifecycle import casefile, engagements, erasure, ledger, sealing, shapes, users
 from lifecycle import standing as standings
 from lifecycle.cli.desk import INSTANT_HELP, Desk, open_desk
 from lifecycle.cli.output import (
@@ -167,6 +168,29 @@ def _bound_shape(session: Session, found: engagements.Bound) -> shapes.Shape:
     slug = session.get_one(Document, found.version.document_id).slug
     proof = shapes.engagement(session, found.proof)
     return {"document": slug, "version": found.version.number, "since": found.since, "proof": proof}
+
+
+@app.command("case-file")
+def case_file(
+    user: User,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Where to; else case-file-USER.zip here.")
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Write all that is on record about a user into one zip, which `assent case-file verify` can check."""
+    with open_desk() as desk:
+        packed = desk.database.run(lambda s: casefile.case_file(s, users.user(s, user), desk.settings, now=desk.now))
+    path = output or Path(f"case-file-{re.sub(r'[^A-Za-z0-9_.-]', '_', user)}.zip")
+    try:
+        path.write_bytes(packed)
+    except OSError as error:
+        raise InvalidInput(f"{str(path)!r} cannot be written: {error.strerror}.") from None
+    found = sealing.verify(packed)
+    if as_json:
+        return print_json({"file": str(path), "bytes": len(packed), "files": found.files, "manifest": found.manifest})
+    print_line(f"{path}: {found.files} files, {len(packed)} bytes. Unpack it and open index.html.")
+    return print_note("It holds personal data: send it to nobody but the person, and keep it out of shared folders.")
 
 
 Reason = Annotated[str, typer.Option("--reason", help="Why; it is kept.")]
