@@ -15,7 +15,7 @@ from sqlmodel import Session, col, select
 from lifecycle import choices, clauses, engagements, history, requests, shapes
 from lifecycle.documents import store
 from lifecycle.models import Choice, Document, Engagement, Notice, Request, Termination, Trace, User, Version
-from lifecycle.notices import outbox, reports
+from lifecycle.notices import keeping, outbox, reports
 from lifecycle.sealing import FORMAT, seal
 from lifecycle.settings import Settings, resource
 from lifecycle.shapes import Shape
@@ -113,10 +113,10 @@ def _notice(session: Session, notice: Notice, files: Files) -> Shape:
     tries = [shapes.attempt(attempt) for attempt in outbox.attempts(session, notice)]
     said = [shapes.report(report) for report in reports.of(session, notice)]
     more: Shape = {"tries": tries, "reports": said, "message": None, "message_sha256": notice.message_sha256}
-    if notice.message is not None:
+    if (message := keeping.message(session, notice)) is not None:
         name = f"messages/{notice.id}.{'eml' if notice.channel is Channel.EMAIL else 'txt'}"
-        files[name] = notice.message
-        more |= {"message": name, "message_sha256": hashlib.sha256(notice.message).hexdigest()}
+        files[name] = message
+        more |= {"message": name, "message_sha256": hashlib.sha256(message).hexdigest()}
     return shapes.notice(session, notice) | more
 
 

@@ -94,6 +94,7 @@ _LOCKED = (
 _FINISH = (
     update(Attempt)
     .where(col(Attempt.notice_id) == bindparam("notice"), col(Attempt.nth) == bindparam("try"))
+    .where(col(Attempt.address) != "")  # else the person was erased meanwhile, and the relay would name them
     .values(finished_at=bindparam("at"), outcome=bindparam("ended"), code=bindparam("said"), reply=bindparam("words"))
 )
 _SENT = (
