@@ -19,7 +19,7 @@ from lifecycle.notices.inbox import receiving
 from lifecycle.notices.rendering import renderer
 from lifecycle.scheduler import Clockwork, utc_now
 from lifecycle.settings import Settings, load_settings
-from lifecycle.web import health, pages
+from lifecycle.web import feeds, health, pages
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,7 @@ def site(app: App) -> FastAPI:
     whole.include_router(hooks.routes(app.settings, app.database, app.clock))
     whole.mount("/api/v1", api(app.settings, app.database, app.clock))
     public = pages.Pages(app.settings, app.database, app.clock)
+    whole.include_router(feeds.routes(public))
     whole.include_router(pages.routes(public))
     pages.explain_errors(whole, public)
     return whole
