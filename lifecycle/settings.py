@@ -52,6 +52,9 @@ class Settings(BaseSettings):
     inbox_address: str = ""
     inbox_listen: str = ""
     wording_dir: Path | None = None
+    dkim_key: Path | None = None
+    dkim_selector: str = ""
+    dkim_domain: str = ""
     webhook: Webhook | None = None
     smtp_connections: Annotated[int, Field(ge=1, le=100)] = 10
     smtp_timeout_seconds: Annotated[float, Field(gt=0, le=600)] = 30.0
@@ -172,6 +175,12 @@ class Settings(BaseSettings):
     def _inbox_whole(self) -> Self:
         if self.inbox_listen and not self.inbox_address:
             raise ValueError("ASSENT_INBOX_LISTEN needs ASSENT_INBOX_ADDRESS: the address at which mail comes in")
+        return self
+
+    @model_validator(mode="after")
+    def _dkim_whole(self) -> Self:
+        if (self.dkim_key is None) != (not self.dkim_selector):
+            raise ValueError("ASSENT_DKIM_KEY and ASSENT_DKIM_SELECTOR go together: set both, or none")
         return self
 
     @cached_property

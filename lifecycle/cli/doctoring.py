@@ -7,6 +7,7 @@ import os
 import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
@@ -14,8 +15,9 @@ from pathlib import Path
 from lifecycle import history
 from lifecycle.db import Database
 from lifecycle.errors import AssentError
-from lifecycle.notices import preview
-from lifecycle.notices.rendering import renderer
+from lifecycle.notices import preview, signing
+from lifecycle.notices.composing import compose
+from lifecycle.notices.rendering import Rendered, renderer
 from lifecycle.notices.smtp import Relay
 from lifecycle.settings import Settings, ensure_writable
 
@@ -106,11 +108,25 @@ def _bot(settings: Settings) -> Iterator[Finding]:
         yield Finding(Level.NOTE, "Discord bot", "The Discord bot is off: set ASSENT_DISCORD_TOKEN.")
 
 
+def _dkim(settings: Settings) -> Iterator[Finding]:
+    if settings.dkim_key is None:
+        yield Finding(Level.NOTE, "DKIM", "Mails are not signed here; most relays sign them.")
+        return
+    lines = {"sender": settings.mail_from, "to": settings.sender, "reply_to": "", "message_id": "<doctor@localhost>"}
+    mail = compose(Rendered("Doctor", "Doctor.\n", "<p>Doctor.</p>", "en"), **lines, date=datetime.now(UTC))
+    message = signing.signed(mail, settings)
+    if signing.published(message):
+        yield Finding(Level.OK, "DKIM", "the key in the DNS fits ASSENT_DKIM_KEY")
+    else:
+        yield Finding(Level.FAULT, "DKIM", "The DNS has no key for ASSENT_DKIM_SELECTOR that fits ASSENT_DKIM_KEY.")
+
+
 CHECKS = {
     "settings": _settings,
     "data folder": _data_folder,
     "database": _database,
     "templates": _templates,
     "mail relay": _relay,
+    "DKIM": _dkim,
     "Discord bot": _bot,
 }

@@ -16,7 +16,7 @@ from sqlmodel import Session, col, select
 
 from lifecycle.errors import AssentError, InvalidInput
 from lifecycle.models import Attempt, Notice
-from lifecycle.notices import addresses, composing, contents, keeping, outbox, recording
+from lifecycle.notices import addresses, composing, contents, keeping, outbox, recording, signing
 from lifecycle.notices.recording import Handover
 from lifecycle.notices.rendering import renderer
 from lifecycle.settings import Settings
@@ -178,10 +178,10 @@ def _message(
     lines: dict[str, Any] = {"to": address, "reply_to": reply_to, "message_id": named, "date": now}
     if own := contents.own(notice.purpose, values) if not mark else set():
         form = composing.form(templates, notice.purpose, values, own=own, locale=who.locale, sender=sender)
-        return address, form.fill(values, **lines), form
+        return address, signing.signed(form.fill(values, **lines), settings), form
     mail = render()
     mail = replace(mail, subject=mark + mail.subject)
-    return address, composing.compose(mail, sender=sender, **lines), None
+    return address, signing.signed(composing.compose(mail, sender=sender, **lines), settings), None
 
 
 def write(session: Session, notice: Notice, settings: Settings, *, mark: str = "", now: datetime) -> None:
