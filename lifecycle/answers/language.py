@@ -157,9 +157,11 @@ class _Patterns:
 
     def __init__(self, named: Iterable[tuple[str, str]]) -> None:
         self._whole: dict[str, list[str]] = defaultdict(list)
-        self._parts: list[tuple[str, str]] = []
+        self._beginnings: dict[str, list[str]] = defaultdict(list)
+        self._insides: list[tuple[str, str]] = []
         self._phrases: dict[str, list[tuple[tuple[str, ...], str]]] = defaultdict(list)
         self._names: dict[str, tuple[str, ...]] = {}
+        self._begun: dict[str, tuple[tuple[tuple[str, ...], str], ...]] = {}
         words = set()
         for name, patterns in named:
             for pattern in patterns.split():
@@ -167,18 +169,21 @@ class _Patterns:
                 words |= {part for part in (first, *rest) if part.isalpha()}
                 if rest:
                     self._phrases[first.partition("*")[0]].append(((first, *rest), name))
+                elif first.endswith("*") and "*" not in first[:-1]:
+                    self._beginnings[first[:-1]].append(name)
                 elif "*" in first:
-                    self._parts.append((first, name))
+                    self._insides.append((first, name))
                 else:
                     self._whole[first].append(name)
         self.words = frozenset(words)
-        self._starts = {beginning: options for beginning, options in self._phrases.items() if beginning}
 
     def names(self, word: str) -> tuple[str, ...]:
         """The names whose one-word patterns the word fits."""
         found = self._names.get(word)
         if found is None:
-            found = (*self._whole.get(word, ()), *(n for p, n in self._parts if _fits(p, word)))
+            begun = (name for length in range(1, len(word) + 1) for name in self._beginnings.get(word[:length], ()))
+            inside = (name for pattern, name in self._insides if _fits(pattern, word))
+            found = (*self._whole.get(word, ()), *begun, *inside)
             if word.isdecimal():
                 found += tuple(self._whole.get(_DIGIT.sub("?", word), ()))
                 found += tuple(self._whole.get(word[:-1] + "?", ()))
@@ -193,18 +198,21 @@ class _Patterns:
                 yield name, n, n + 1
             for phrase, name in self._starting(word):
                 end = n + len(phrase)
-                if end <= len(words) and all(map(_fits, phrase, words[n:end])):
+                if end <= len(words) and all(map(_fits, phrase[1:], words[n + 1 : end])):
                     yield name, n, end
 
-    def _starting(self, word: str) -> Iterator[tuple[tuple[str, ...], str]]:
-        if word.isdecimal():
-            forms = {word, _DIGIT.sub("?", word), word[:-1] + "?"}
-            for form in forms:
-                yield from self._starts.get(form, ())
-            return
-        for length in range(1, len(word) + 1):
-            yield from self._starts.get(word[:length], ())
-        yield from self._phrases.get("", ())
+    def _starting(self, word: str) -> tuple[tuple[tuple[str, ...], str], ...]:
+        """The phrases whose first word it may be."""
+        found = self._begun.get(word)
+        if found is None:
+            beginnings = {word[:length] for length in range(len(word) + 1)}
+            if word.isdecimal():
+                beginnings |= {_DIGIT.sub("?", word), word[:-1] + "?"}
+            known = (option for beginning in sorted(beginnings) for option in self._phrases.get(beginning, ()))
+            found = tuple(option for option in known if _fits(option[0][0], word))
+            if len(self._begun) < 100_000:
+                self._begun[word] = found
+        return found
 
 
 def _widest(found: Iterable[tuple[str, int, int]]) -> list[tuple[str, int, int]]:

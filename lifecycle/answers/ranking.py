@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -72,10 +72,11 @@ class Index:
         self._meaning = meaning
         self._postings: dict[str, dict[int, float]] = defaultdict(dict)
         words: set[str] = set()
+        contexts = {context: self._language.said(self._language.words(context)) for context in map(_context, passages)}
         for n, passage in enumerate(self.passages):
             said = self._language.words(_LINK_TARGET.sub("]", passage.text))
             words.update(said)
-            for term, count in self._terms(said, f"{passage.heading} {passage.leading}").items():
+            for term, count in self._terms(said, contexts[_context(passage)]).items():
                 self._postings[term][n] = count
         self._names = self._proper_names() if self._language.code not in _NOUNS_ARE_CAPITAL else frozenset()
         self._vocabulary = frozenset(word for word in words if len(word) >= SHORTEST_TO_CORRECT)
@@ -138,13 +139,15 @@ class Index:
             parts[term] = (weight / (1 if asked.on_topic else OFF_TOPIC), found)
         return parts
 
-    def _terms(self, said: Sequence[str], context: str) -> Mapping[str, float]:
-        terms: dict[str, float] = defaultdict(float)
-        for term, count in self._language.said(said).items():
-            terms[term] += count
-        for term in self._language.said(self._language.words(context)):
+    def _terms(self, said: Sequence[str], context: Iterable[str]) -> Mapping[str, float]:
+        terms: dict[str, float] = defaultdict(float, self._language.said(said))
+        for term in context:
             terms[term] += CONTEXT
         return terms
+
+
+def _context(passage: Passage) -> str:
+    return f"{passage.heading} {passage.leading}"
 
 
 def _reasons(parts: Mapping[str, tuple[float, Mapping[int, float]]], n: int) -> tuple[str, ...]:
