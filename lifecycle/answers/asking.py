@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlmodel import Session
 
 from lifecycle import users
-from lifecycle.answers import answering, llm, unanswered
+from lifecycle.answers import answering, llm, sources, unanswered
 from lifecycle.answers.answering import Answer
 from lifecycle.db import Database
 from lifecycle.settings import Settings
@@ -43,3 +43,11 @@ def ask(
     if may_be_kept and found.outcome in unanswered.IN_VAIN:
         database.run(unanswered.keep, question, found, locale=locale, now=now)
     return found
+
+
+async def warm_up(database: Database, *, settings: Settings, now: datetime) -> int:
+    """Make the texts in force ready one by one, so that no question after a start waits for all; how many."""
+    bodies = await database.aread(sources.in_force, now=now)
+    for body in bodies:
+        await database.aread(sources.prepare, body, settings=settings)
+    return len(bodies)

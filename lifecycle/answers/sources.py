@@ -87,16 +87,19 @@ def sources(
     return found
 
 
-def warm(session: Session, *, settings: Settings, now: datetime) -> int:
-    """Make ready every text in force, in all its languages, so that the first question need not wait; how many."""
+def in_force(session: Session, *, now: datetime) -> list[int]:
+    """The ids of the bodies in force, in all their languages."""
     documents = store.documents(session)
     chains = _chains(session, documents)
     passed = (store.standing_chain(chains[document.id], now) for document in documents)
-    in_force = [versions[-1].id for versions in passed if versions]
-    bodies = [body for found in _bodies(session, in_force).values() for body in found]
-    for body in bodies:
-        _reading(session, body, settings)
-    return len(bodies)
+    found = _bodies(session, [versions[-1].id for versions in passed if versions])
+    return [body.id for bodies in found.values() for body in bodies]
+
+
+def prepare(session: Session, body_id: int, *, settings: Settings) -> Reading:
+    """Make one body ready, so that the first question need not wait for it."""
+    body = session.get_one(Body, body_id)
+    return _reading(session, _Body(body.id, body.locale, body.title, body.sha256), settings)
 
 
 def installed(settings: Settings) -> Model | None:
