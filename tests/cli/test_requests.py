@@ -44,7 +44,7 @@ def test_a_case_file_is_written_and_verified_and_a_changed_one_is_found_out(stoc
     stocked.done("accept", "ada", "terms", 1)
     assert "case-file-ada.zip: 4 files" in stocked.done("user", "case-file", "ada").out
     path = stocked.folder / "case-file-ada.zip"
-    assert "all 4 files are as they were" in stocked.done("case-file", "verify", path).out
+    assert "All 4 files of the case file of ada" in stocked.done("case-file", "verify", path).out
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr("more.txt", "!")
     run = stocked("case-file", "verify", path)
