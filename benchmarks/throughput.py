@@ -219,7 +219,7 @@ def post_office(port: int, given: argparse.Namespace, processes: int) -> float:
     some = min(given.mails, 5000)
     script = [str(given.django), str(given.peers / "django" / "run_post_office.py")]
     with tempfile.TemporaryDirectory(prefix="assent-peer-") as folder:
-        here = {"cwd": folder, "env": {**os.environ, "SMTP_PORT": str(port)}}
+        here = {"cwd": folder, "env": {**os.environ, "SINK_PORT": str(port)}}
         for step in (["migrate"], ["enqueue", str(some), "1000", "rendered"]):
             subprocess.run([*script, *step], check=True, capture_output=True, **here)  # type: ignore[call-overload]
         return some / said([*script, "send", str(processes)], **here)["wall"]
@@ -249,9 +249,10 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--connections", type=int, default=10)
     parser.add_argument("--postgresql", action="store_true", help="a PostgreSQL server of its own, beside SQLite")
-    parser.add_argument("--peers", type=Path, help="the folder with the peers' scripts")
-    parser.add_argument("--node-modules", type=Path, help="where nodemailer is installed")
-    parser.add_argument("--django", type=Path, help="a Python that has django-post_office")
+    folder, program = (lambda name: Path(name).resolve()), (lambda name: Path(name).absolute())
+    parser.add_argument("--peers", type=folder, help="the folder with the peers' scripts")
+    parser.add_argument("--node-modules", type=folder, help="where nodemailer is installed")
+    parser.add_argument("--django", type=program, help="a Python that has django-post_office")
     parser.add_argument("--worker", type=int, default=0, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.worker:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
+from functools import lru_cache
 from threading import Lock
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
@@ -25,6 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.engine import Connection, Dialect, Engine, make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.dml import UpdateBase
 from sqlalchemy.sql.expression import FunctionElement
 from sqlalchemy.types import JSON, BigInteger, TypeDecorator
 from sqlmodel import Session
@@ -60,7 +62,7 @@ class UTCDateTime(TypeDecorator[datetime]):
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         if value is None:
             return None
-        instant = require_aware(value)
+        instant = value if value.tzinfo is UTC else require_aware(value)
         return instant if dialect.name == "postgresql" else instant.replace(tzinfo=None)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
@@ -387,6 +389,40 @@ def writers(session: Session, model: type[Any]) -> set[str]:
         " AND pid IS DISTINCT FROM pg_backend_pid()"
     )
     return set(session.execute(held, {"name": model.__tablename__}).scalars())
+
+
+def execute_many(session: Session, statement: UpdateBase, rows: Sequence[dict[str, Any]]) -> None:
+    """A statement for many rows by the driver's own means: SQLAlchemy's care for each row costs more than the row.
+
+    All rows name the same values, and the statement is one of a module, never built for the occasion.
+    """
+    connection = session.connection()
+    prepared = _prepared(statement, connection.dialect, tuple(rows[0]))
+    connection.exec_driver_sql(prepared.sql, [prepared.bound(row) for row in rows])
+
+
+class _Prepared:
+    def __init__(self, statement: UpdateBase, dialect: Dialect, names: tuple[str, ...]) -> None:
+        compiled: Any = statement.compile(dialect=dialect, column_keys=list(names))
+        self.sql = str(compiled)
+        self._positions: Sequence[str] | None = compiled.positiontup if compiled.positional else None
+        self._processors: dict[str, Callable[[Any], Any]] = compiled._bind_processors
+        given = set(names)
+        fixed = {name: value for name, value in compiled.params.items() if name not in given}
+        self._fixed = {name: self._processed(name, value) for name, value in fixed.items()}
+
+    def _processed(self, name: str, value: Any) -> Any:
+        processor = self._processors.get(name)
+        return value if processor is None else processor(value)
+
+    def bound(self, row: dict[str, Any]) -> Any:
+        values = self._fixed | {name: self._processed(name, value) for name, value in row.items()}
+        return values if self._positions is None else tuple([values[name] for name in self._positions])
+
+
+@lru_cache(maxsize=256)
+def _prepared(statement: UpdateBase, dialect: Dialect, names: tuple[str, ...]) -> _Prepared:
+    return _Prepared(statement, dialect, names)
 
 
 def insert_returning(

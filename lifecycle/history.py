@@ -10,6 +10,7 @@ import rfc8785
 from sqlalchemy import insert
 from sqlmodel import Session, col, select
 
+from lifecycle.db import execute_many
 from lifecycle.models import Body, Event
 
 
@@ -29,7 +30,10 @@ def record_all(
     entries = [(thing_id, canonical(actor, verb, thing, thing_id, at=now, facts=facts)) for thing_id, facts in what]
     rows = [same | {"thing_id": thing_id, "entry": entry, "sha256": _digest(entry)} for thing_id, entry in entries]
     if rows:
-        session.connection().execute(insert(Event), rows)
+        execute_many(session, _INSERT, rows)
+
+
+_INSERT = insert(Event)
 
 
 def canonical(actor: str, verb: str, thing: str, thing_id: int, *, at: datetime, facts: dict[str, Any]) -> str:

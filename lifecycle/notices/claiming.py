@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import bindparam, insert, update
 from sqlmodel import Session, col, select
 
+from lifecycle.db import execute_many
 from lifecycle.errors import AssentError, InvalidInput
 from lifecycle.models import Attempt, Notice
 from lifecycle.notices import addresses, composing, contents, keeping, outbox, recording, signing
@@ -61,8 +62,8 @@ def begin(session: Session, ready: Sequence[Handover], *, settings: Settings, no
     begun = [handover for handover in ready if (handover.notice_id, handover.claim) in ours]
     if begun:
         until = now + timedelta(seconds=settings.lease_seconds)
-        session.connection().execute(_BEGIN, [_begun(handover, until) for handover in begun])
-        session.connection().execute(insert(Attempt), [_attempt(handover, now) for handover in begun])
+        execute_many(session, _BEGIN, [_begun(handover, until) for handover in begun])
+        execute_many(session, _TRY, [_attempt(handover, now) for handover in begun])
     return begun
 
 
@@ -86,6 +87,8 @@ _BEGIN = (
         form_id=bindparam("form"),
     )
 )
+
+_TRY = insert(Attempt)
 
 
 def _begun(handover: Handover, until: datetime) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from sqlalchemy import Row, bindparam, update
 from sqlmodel import Session, col, select
 
 from lifecycle import announcing, engagements, history, requests
+from lifecycle.db import execute_many
 from lifecycle.models import Attempt, Notice, Request, User, Version
 from lifecycle.notices import outbox
 from lifecycle.notices.conversation import Reply
@@ -61,7 +62,7 @@ def record(session: Session, outcomes: Sequence[Outcome], *, settings: Settings,
     if not outcomes:
         return
     ended = [_ended(o.handover.notice_id, o.handover.nth, o.reply, o.at) for o in outcomes]
-    session.connection().execute(_FINISH, ended)
+    execute_many(session, _FINISH, ended)
     ids = [outcome.handover.notice_id for outcome in outcomes]
     found: Iterable[Row[Any]] = session.connection().execute(_LOCKED, {"ids": ids})
     rows = {row.id: row for row in found}
@@ -110,7 +111,7 @@ def _ended(notice_id: int, nth: int, reply: Reply, at: datetime) -> dict[str, An
 
 def _tell(session: Session, told: Sequence[tuple[Row[Any], Outcome]], *, now: datetime) -> None:
     """These users are proven to have been told of a version."""
-    session.connection().execute(_SENT, [{"notice": row.id, "at": outcome.at} for row, outcome in told])
+    execute_many(session, _SENT, [{"notice": row.id, "at": outcome.at} for row, outcome in told])
     sent = [(row.id, {"attempt": outcome.handover.nth}) for row, outcome in told]
     history.record_all(session, "clock", NoticeStatus.SENT.value, "notice", sent, now=now)
     facts = [engagements.Told(row.user_id, row.version_id, row.id, row.channel, outcome.at) for row, outcome in told]
@@ -177,7 +178,7 @@ def recover(session: Session, *, now: datetime, channel: Channel = Channel.EMAIL
     died = Reply(AttemptOutcome.UNKNOWN, None, "the worker died")
     dead = [notice for notice in found if notice.id not in alive]
     for notice in dead:
-        session.connection().execute(_FINISH, _ended(notice.id, notice.attempts, died, now))
+        execute_many(session, _FINISH, [_ended(notice.id, notice.attempts, died, now)])
         doubt(session, notice, due_at=now, now=now)
     return len(dead)
 
