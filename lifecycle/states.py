@@ -173,6 +173,18 @@ class OnObjection(StrEnum):
     TERMINATE = "terminate"
 
 
+class PromiseKind(StrEnum):
+    """What a sentence of a text promises that a machine can check; `none` is said by staff alone."""
+
+    NOTICE = "notice"
+    WITHOUT_NOTICE = "without_notice"
+    CONTACT = "contact"
+    INVITE = "invite"
+    AGE = "age"
+    DELETION = "deletion"
+    NONE = "none"
+
+
 class Emergency(StrEnum):
     """Why access may end before its notice: the law demands it, or someone's safety."""
 

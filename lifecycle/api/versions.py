@@ -9,7 +9,7 @@ from lifecycle import shapes
 from lifecycle.api import inputs
 from lifecycle.api.desk import After, Here, Limit, Shape, page
 from lifecycle.api.documents import text
-from lifecycle.documents import publishing, store
+from lifecycle.documents import practice, publishing, store
 from lifecycle.documents.publishing import Publication
 
 router = APIRouter(prefix="/documents/{slug}/versions")
@@ -51,7 +51,13 @@ def rehearse(desk: Here, slug: str, number: int, new: inputs.NewPublication) -> 
         version = store.version(session, store.document(session, slug), number)
         settings = desk.settings
         planned = publishing.rehearse(
-            session, version, publication(new), per_hour=settings.relay_per_hour, zone=settings.zone, now=desk.now
+            session,
+            version,
+            publication(new),
+            per_hour=settings.relay_per_hour,
+            zone=settings.zone,
+            done=practice.practice(settings),
+            now=desk.now,
         )
         return asdict(planned)
 

@@ -10,7 +10,7 @@ from sqlmodel import Session
 from lifecycle import shapes, users
 from lifecycle.cli.desk import Desk
 from lifecycle.cli.output import console, print_facts, print_json, print_line, print_note, print_table
-from lifecycle.documents import planning, publishing, store
+from lifecycle.documents import planning, practice, publishing, store
 from lifecycle.documents.publishing import Publication, Rehearsal
 from lifecycle.errors import RuleRefused
 from lifecycle.models import Notice, Version
@@ -42,7 +42,10 @@ def rehearse(wanted: Rehearsed, *, as_json: bool) -> None:
     def work(session: Session) -> Rehearsal:
         per_hour = desk.settings.relay_per_hour
         version, publication = wanted.version(session), wanted.publication
-        return publishing.rehearse(session, version, publication, per_hour=per_hour, zone=desk.zone, now=desk.now)
+        done = practice.practice(desk.settings)
+        return publishing.rehearse(
+            session, version, publication, per_hour=per_hour, zone=desk.zone, done=done, now=desk.now
+        )
 
     found = desk.database.read(work)
     if as_json:

@@ -8,8 +8,9 @@ from sqlalchemy import update
 from sqlmodel import Session, col, select
 
 from lifecycle import history, regimes
-from lifecycle.documents import planning, review, store
+from lifecycle.documents import planning, practice, review, store
 from lifecycle.documents.planning import Day, MailPlan, Unreached
+from lifecycle.documents.practice import Plan, Practice
 from lifecycle.errors import Conflict, InvalidInput, RuleRefused
 from lifecycle.models import Campaign, Document, Notice, Version
 from lifecycle.notices import campaigns, outbox, rollouts
@@ -152,9 +153,19 @@ def publish_imported(
 
 
 def rehearse(
-    session: Session, version: Version, publication: Publication, *, per_hour: int, zone: ZoneInfo, now: datetime
+    session: Session,
+    version: Version,
+    publication: Publication,
+    *,
+    per_hour: int,
+    zone: ZoneInfo,
+    done: Practice | None = None,
+    now: datetime,
 ) -> Rehearsal:
-    """What `publish` would do now, without doing it; raises what it would raise, but for mail that takes too long."""
+    """What `publish` would do now, without doing it; raises what it would raise, but for mail that takes too long.
+
+    `done` is what the settings say about what texts promise.
+    """
     effective_at = _check(session, version, publication, zone=zone, now=now)
     told, silent = planning.audience(session, now=now) if publication.announced else ({}, {})
     plan = _plan(session, publication, per_hour=per_hour, now=now)
@@ -174,6 +185,8 @@ def rehearse(
         warnings=[],
     )
     rehearsal.warnings.extend(_warnings(session, version, publication, rehearsal, zone))
+    kept = Plan(now, effective_at, announced=publication.announced, zone=zone)
+    rehearsal.warnings.extend(practice.disagreements(session, version, kept, done or Practice()))
     return rehearsal
 
 

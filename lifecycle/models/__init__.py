@@ -1,7 +1,7 @@
 """The tables, one file per thing."""
 
 from lifecycle.models.answer import Pin, PinPlace, Unanswered
-from lifecycle.models.document import Body, Document, Origin, SectionRow, Version
+from lifecycle.models.document import Body, Document, Origin, PromiseMark, SectionRow, Version
 from lifecycle.models.engagement import Engagement, Trace
 from lifecycle.models.erasure import Erasure, Hold
 from lifecycle.models.event import Event
@@ -29,6 +29,7 @@ __all__ = [
     "Origin",
     "Pin",
     "PinPlace",
+    "PromiseMark",
     "Reply",
     "Report",
     "Request",

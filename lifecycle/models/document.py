@@ -6,7 +6,7 @@ from sqlalchemy import JSON, Text, UniqueConstraint
 
 from lifecycle.db import ExactText
 from lifecycle.models.base import STRICT, Field, SQLModel, choice, instant, key, maybe_instant
-from lifecycle.states import DocumentKind, Mode, OnObjection
+from lifecycle.states import DocumentKind, Mode, OnObjection, PromiseKind
 
 
 class Document(SQLModel, table=True):
@@ -95,3 +95,18 @@ class Origin(SQLModel, table=True):
     document_id: int = Field(foreign_key="documents.id")
     version_id: int = Field(foreign_key="versions.id", unique=True)
     source: str
+
+
+class PromiseMark(SQLModel, table=True):
+    """What staff say that a sentence promises, in whatever version of the document it stands."""
+
+    __tablename__ = "promise_marks"
+    __table_args__ = (UniqueConstraint("document_id", "locale", "quote"), STRICT)
+
+    id: int = key()
+    document_id: int = Field(foreign_key="documents.id")
+    locale: str
+    quote: str = Field(sa_type=Text)
+    kind: PromiseKind = choice(PromiseKind)
+    value: str = ""
+    made_at: datetime = instant()

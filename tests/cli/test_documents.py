@@ -363,3 +363,28 @@ def test_what_has_no_history_or_is_elsewhere_is_refused(assent: Assent):
     assert "leave --history out" in assent.refused("import", assent.file("x/a.md", TERMS), "--history")
     assert "git clone https://a.example/x.git" in assent.refused("import", "https://a.example/x.git")
     assert "nothing at" in assent.refused("import", "nowhere", "--history")
+
+
+# --- promises
+
+
+def test_promises_are_listed_marked_and_taken_back(stocked: Assent) -> None:
+    [age] = stocked.done("document", "promises", "terms", "--json").json
+    assert (age["kind"], age["value"], age["section"]) == ("age", "16", "3")
+    marked = stocked.done(
+        "document", "promises", "terms", "--mark", "be kind", "--kind", "notice", "--value", "30 days"
+    )
+    assert "30 days" in marked.out
+    assert "staff" in marked.out
+    warned = stocked.done("version", "rehearse", "terms", 2, "--mode", "notice", "--notice-days", 14)
+    assert "promises 30 days of notice, but this publication gives 14 days" in warned.out
+    taken = stocked.done("document", "promises", "terms", "--unmark", "be kind", "--json").json
+    assert [promise["kind"] for promise in taken] == ["age"]
+
+
+def test_a_mark_that_cannot_be_is_refused(stocked: Assent, unchanged: Callable[[], None]) -> None:
+    promises = ("document", "promises", "terms")
+    assert "No sentence" in stocked.refused(*promises, "--mark", "no such words", "--kind", "none")
+    assert "'30 days'" in stocked.refused(*promises, "--mark", "be kind", "--kind", "notice", "--value", "soon")
+    assert "No marked sentences" in stocked.refused(*promises, "--unmark", "be kind")
+    assert "--kind" in stocked.wrong(*promises, "--mark", "be kind")
