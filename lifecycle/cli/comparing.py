@@ -75,6 +75,9 @@ def _between(found: Comparison) -> str:
 def _marked(edits: Sequence[Edit], *, plain: bool) -> Text:
     text = Text()
     for n, edit in enumerate(edits):
+        if edit.text.isspace():  # a mark on blank space says nothing and looks like a fault
+            text.append("" if edit.kind is EditKind.REMOVED else output.clean(edit.text))
+            continue
         before, after = MARKS[edit.kind] if plain else ("", "")
         shown = _shortened(edit.text, n == 0, n == len(edits) - 1) if edit.kind is EditKind.KEPT else edit.text
         text.append(before + output.clean(shown) + after, style=STYLES[edit.kind])

@@ -172,7 +172,7 @@ _DATED = re.compile(
     r"|mise? à jour|mis à jour|vigueur|modifi|actualiz|vigor|vigente|aggiorna|atualiza|zuletzt|laatst|bijgewerkt"
     r"|обновл|редакци|действует|ostatni|更新|改定|制定|発効|ενημέρωσ|ισχύ|senast|opdater|päivit|posodob|veljav"
 )
-_MONTH = r"[^\W\d_]{3,12}\.?"
+_MONTH = r"[^\W\d_\u3040-\u9fff]{3,12}\.?"
 _DATE = re.compile(
     rf"\d{{1,4}}[./-] ?\d{{1,2}}[./-] ?\d{{1,4}}|\d{{4}} ?年 ?\d{{1,2}} ?月 ?\d{{1,2}} ?日"
     rf"|\d{{1,2}}(?:\.|st|nd|rd|th|er|º)? (?:of |de )?{_MONTH},? (?:de |del )?\d{{4}}"
@@ -183,11 +183,6 @@ _DATE = re.compile(
 def _without_dates(side: Sequence[Block]) -> list[Block]:
     """Without the dates in lines that say when the text was made or came in force."""
     return [replace(block, text=_DATE.sub("", block.text)) if _says_date(block.text) else block for block in side]
-
-
-def date_lines(text: str) -> list[str]:
-    """The lines that say when the text was made or came in force."""
-    return [block.text for block in blocks(text) if _says_date(block.text) and _DATE.search(block.text)]
 
 
 def _says_date(text: str) -> bool:

@@ -8,8 +8,9 @@ from sqlmodel import Session
 
 from lifecycle.documents import store, telling
 from lifecycle.documents.comparison import returns_to
+from lifecycle.documents.dates import text_dates
 from lifecycle.documents.losses import require_text_kept
-from lifecycle.documents.natures import Nature, date_lines, natures
+from lifecycle.documents.natures import Nature, natures
 from lifecycle.models import Body, Version
 from lifecycle.states import Mode
 
@@ -39,9 +40,9 @@ def examine(session: Session, version: Version, previous: Version | None) -> lis
 
 def _finding(session: Session, version: Version, before: Body, after: Body) -> Finding:
     found = Finding(after.locale, natures(before.text, after.text), returns_to(session, version, after))
-    dates = date_lines(after.text)
-    stale = found.news and dates and dates == date_lines(before.text)
-    return replace(found, stale_date=dates[0]) if stale else found
+    was, now = (text_dates(body.text, locale=body.locale) for body in (before, after))
+    stale = found.news and now and [date.on for date in now] == [date.on for date in was]
+    return replace(found, stale_date=now[0].line) if stale else found
 
 
 def proposed_mode(findings: list[Finding]) -> Mode | None:

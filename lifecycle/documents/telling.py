@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from textwrap import shorten
 
 from lifecycle.documents.compare import Change, ChangeKind
 from lifecycle.documents.natures import Nature
 from lifecycle.documents.sections import Section
 from lifecycle.documents.words import EditKind
 
+LONGEST = 120  # characters of a section's name
 NATURES = {
     Nature.FORMATTING: "the formatting",
     Nature.LINKS: "where links lead",
@@ -35,7 +37,9 @@ def amounts_to(found: Iterable[Nature], returns_to: int | None = None) -> str:
         return f"This is the text of version {returns_to} again, word for word."
     if Nature.WORDS in known:
         return ""
-    return f"Only {listed([NATURES[nature] for nature in NATURES if nature in known])} changed; the words are the same."
+    return (
+        f"Only {listed([NATURES[nature] for nature in NATURES if nature in known])} changed; the policy says the same."
+    )
 
 
 def about(change: Change) -> str:
@@ -58,7 +62,8 @@ def listed(words: Sequence[str]) -> str:
 
 
 def _named(sections: Sequence[Section]) -> str:
-    return " + ".join(f"{s.number} {s.title}".strip() or "(opening text)" for s in sections)
+    found = (f"{section.number} {section.title}".strip() for section in sections)
+    return " + ".join(shorten(name, LONGEST, placeholder=" …") or "(opening text)" for name in found)
 
 
 # -- Markdown --------------------------------------------------------------------------------------------------------

@@ -38,6 +38,7 @@ def question(session: Session, settings: Settings, token: str, now: datetime) ->
     due = graces.due_by(session, asking, told, settings.zone) if told else None
     stands = standing.standing(session, user, zone=settings.zone, now=now)
     last = ledger.last_answer(session, user, version)
+    bound = engagements.bound(session, user, document, at=now)
     return {
         "token": token,
         "user": user,
@@ -45,6 +46,7 @@ def question(session: Session, settings: Settings, token: str, now: datetime) ->
         "version": version,
         "body": body,
         "changes": (body.changelog or version.changelog).splitlines(),
+        "binding": bound.version if bound and bound.version.id != version.id else None,
         "mode": mode,
         "due": due,
         "last": last,

@@ -17,7 +17,7 @@ from mdit_py_plugins.footnote import footnote_plugin
 from lifecycle.documents.compare import Change
 from lifecycle.documents.markdown import line_starts
 from lifecycle.documents.sections import Addressable, Section, split
-from lifecycle.documents.words import Edit, EditKind
+from lifecycle.documents.words import Edit, EditKind, words
 
 TAGS = {
     "a",
@@ -59,7 +59,9 @@ TAGS = {
 ATTRIBUTES = {"a": {"href", "title", "id"}, "li": {"id"}, "ol": {"start"}, "section": {"id"}}
 SCHEMES = {"http", "https", "mailto"}
 EDITS = {EditKind.ADDED: "ins", EditKind.REMOVED: "del"}
-HEADING = re.compile(r"\A\s*#{1,6} [^\n]*\n+")
+HEADING = re.compile(r"\A\s*(?:#{1,6} [^\n]*|[^\n]+\n(?:=+|-+)[ \t\r]*)(?:\n+|\Z)")
+FAR = 900  # characters of unchanged text in a row that are shown whole; of more, what lies near the changes
+NEAR = 300
 
 # Four times what the richest real texts ask for: what asks for more is shown without its markup.
 STEPS = 15_000
@@ -174,14 +176,26 @@ def _keep_one_title(token: Token, own_title: bool) -> None:
 def change_html(change: Change) -> Markup:
     """One section's source with added and removed words marked; everything in it is text.
 
-    A heading that stayed as it was is left out: the page names the section above.
+    A heading that stayed as it was is left out, as the page names the section above; so is what lies far from any
+    change, with a word on how much it is.
     """
-    return Markup("").join(_edit(edit, first=number == 0) for number, edit in enumerate(change.edits)).rstrip()
+    last = len(change.edits) - 1
+    return Markup("").join(_edit(edit, n == 0, n == last) for n, edit in enumerate(change.edits)).rstrip()
 
 
-def _edit(edit: Edit, *, first: bool) -> Markup:
+def _edit(edit: Edit, first: bool, last: bool) -> Markup:
     if edit.text.isspace():  # a mark on blank space says nothing and looks like a fault
         return Markup("") if edit.kind is EditKind.REMOVED else escape(edit.text)
     if edit.kind in EDITS:
         return Markup("<{0}>{1}</{0}>").format(EDITS[edit.kind], edit.text)
-    return escape(HEADING.sub("", edit.text) if first else edit.text)
+    return _unchanged(HEADING.sub("", edit.text) if first else edit.text, first, last)
+
+
+def _unchanged(text: str, first: bool, last: bool) -> Markup:
+    if len(text) <= FAR:
+        return escape(text)
+    before = "" if first else text[:NEAR].rsplit(None, 1)[0]
+    after = "" if last else text[-NEAR:].split(None, 1)[-1]
+    left_out = len(words(text)) - len(words(before)) - len(words(after))
+    gap = Markup('<span class="gap">{} unchanged words</span>').format(left_out)
+    return Markup("\n\n").join(part for part in (escape(before), gap, escape(after)) if part)

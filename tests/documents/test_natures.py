@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lifecycle.documents.natures import Nature, date_lines, natures
+from lifecycle.documents.natures import Nature, natures
 
 POLICY = """[Home](/) [Blog](/blog)
 
@@ -80,10 +80,9 @@ def test_a_list_of_links_within_the_text_is_no_furniture():
     assert of(POLICY, vendors) == {Nature.WORDS}
 
 
-def test_the_lines_with_dates_are_found():
-    assert date_lines(POLICY) == ["Last updated: 1 May 2024"]
-    assert date_lines("# Terms\n\nStand: 12. März 2023\n\nMehr.\n") == ["Stand: 12. März 2023"]
-    assert date_lines("# Terms\n\nWe were founded on 1 May 2024.\n") == []
+def test_a_date_without_names_of_months_is_a_date_too():
+    line = "# 通知\n\n発効日 {}\n\n本文はそのままです。\n"
+    assert of(line.format("2025 年 12 月 17 日"), line.format("2026 年 5 月 4 日")) == {Nature.DATE}
 
 
 @given(st.text(), st.text())

@@ -40,7 +40,7 @@ def warnings(session: Session, version: Version, mode: Mode = Mode.NOTICE) -> st
 @pytest.mark.parametrize(
     ("was", "now", "said"),
     [
-        ("# Terms", "Terms\n=====", "Only the formatting changed; the words are the same."),
+        ("# Terms", "Terms\n=====", "Only the formatting changed; the policy says the same."),
         ("a.example", "b.example", "Only where links lead changed"),
         ("1 May 2024", "2 May 2025", "Only the printed date changed"),
         ("# Terms", "Accept all cookies\n\n# Terms", "Only the page's furniture"),

@@ -4,18 +4,21 @@ from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
 
 import pytest
-from sqlmodel import select
+from sqlmodel import Session, select
 from starlette.testclient import TestClient
 
-from lifecycle import links
+from lifecycle import links, users
 from lifecycle.app import App, site
 from lifecycle.db import Database
+from lifecycle.documents import store
+from lifecycle.documents.compare import compare
 from lifecycle.models import Engagement, Trace
 from lifecycle.scheduler import utc_now
 from lifecycle.settings import Settings
-from lifecycle.web.markup import TAGS, text_html
+from lifecycle.states import EngagementKind, Mode
+from lifecycle.web.markup import TAGS, change_html, text_html
 from tests.conftest import NOW
-from tests.helpers import add_user, published_terms
+from tests.helpers import add_user, engage, next_version, published_terms
 
 
 @pytest.fixture
@@ -112,3 +115,28 @@ def test_hostile_text_becomes_no_more_than_text(text: str) -> None:
     assert seen.tags <= TAGS | {"section"}
     assert {name for name, _ in seen.attributes} <= {"id", "href", "rel", "title", "start"}
     assert not any("script:" in value or value.startswith("data:") for _, value in seen.attributes)
+
+
+def test_the_answer_page_leads_to_all_that_changed_since_the_version_that_binds(
+    client: TestClient, settings: Settings, sqlite: Database
+) -> None:
+    def further(session: Session) -> int:
+        user, terms = users.user(session, "ada"), store.document(session, "terms")
+        engage(session, user, store.version(session, terms, 1), EngagementKind.ACCEPTED)
+        next_version(session, Mode.EXPLICIT)
+        return next_version(session, Mode.EXPLICIT, texts={"en": "# Terms\n\nOther.\n"}).id
+
+    token = links.answer_token(settings, 1, sqlite.run(further), now=utc_now())
+    page = client.get(f"/answer/{token}").text
+    assert '<a href="/terms/compare/1/3?locale=en">See all that changed since version 1, which binds you</a>' in page
+    compared = client.get("/terms/compare/1/3?locale=en").text
+    assert 'in between came version <a href="/terms/2?locale=en">2</a>' in compared
+
+
+def test_what_lies_far_from_a_change_is_left_out_of_a_comparison_and_counted() -> None:
+    text = "# Terms\n\n" + "word " * 1000 + "\n\nThe end.\n"
+    [change] = compare(text, text.replace("The end", "An end"))
+    shown = change_html(change)
+    assert "<del>The</del><ins>An</ins> end." in shown
+    assert "unchanged words" in shown
+    assert len(shown) < 600
