@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -22,7 +22,8 @@ from lifecycle.cli.output import (
     print_note,
     spoken,
 )
-from lifecycle.documents import publishing, store
+from lifecycle.documents import dates, publishing, store
+from lifecycle.documents.dates import DateKind, TextDate
 from lifecycle.documents.publishing import Publication
 from lifecycle.documents.source_files import SourceFile, read_source
 from lifecycle.errors import InvalidInput
@@ -58,10 +59,25 @@ def draft(
     with open_desk() as desk:
         sources = [_read(path, locale, desk) for path in files]
         found = desk.database.run(_draft, slug, sources, title, kind, survives or [], allow_loss, desk)
+    dated = {source.locale: dates.text_dates(source.text, locale=source.locale) for source in sources}
     if as_json:
-        return print_json(found)
+        told = [asdict(one) | {"locale": locale, "on": one.on and one.on.isoformat()} for locale, one in _each(dated)]
+        return print_json(found | {"text_dates": told})
     print_line(f"Drafted version {found['version']} of {slug} ({', '.join(found['texts'])}).")
-    return print_note(f"Next: assent version rehearse {slug} {found['version']} --mode MODE")
+    for locale, one in _each(dated):
+        print_note(f"The {locale} text says: {one.line} ({one.on or 'not to be read for certain'})")
+    return print_note(f"Next: assent version rehearse {slug} {found['version']} --mode MODE{_effective(dated, desk)}")
+
+
+def _each(dated: Mapping[str, Sequence[TextDate]]) -> list[tuple[str, TextDate]]:
+    return [(locale, one) for locale, found in dated.items() for one in found[:2]]
+
+
+def _effective(dated: Mapping[str, Sequence[TextDate]], desk: Desk) -> str:
+    """The option for the day from which the texts say that they bind, if they name one that is to come."""
+    days = {one.on for _, one in _each(dated) if one.kind is DateKind.EFFECTIVE and one.on}
+    coming = {day for day in days if day > desk.now.astimezone(desk.zone).date()}
+    return f" --effective-at {coming.pop()}" if len(coming) == 1 == len(days) else ""
 
 
 def _read(path: Path, locale: str, desk: Desk) -> SourceFile:

@@ -365,6 +365,18 @@ def test_what_has_no_history_or_is_elsewhere_is_refused(assent: Assent):
     assert "nothing at" in assent.refused("import", "nowhere", "--history")
 
 
+# --- the date in the text
+
+
+def test_a_draft_says_which_date_its_text_carries_and_offers_it(stocked: Assent) -> None:
+    run = stocked.done("version", "draft", "terms", stocked.file("a.en.md", f"{TERMS}\n*Effective May 12, 2099*\n"))
+    assert "The en text says: Effective May 12, 2099 (2099-05-12)" in run.err
+    assert "--mode MODE --effective-at 2099-05-12" in run.err
+    text = stocked.file("b.de.md", f"{TERMS}\nStand: 12.05.24\n")
+    [dated] = stocked.done("version", "draft", "terms", text, "--json").json["text_dates"]
+    assert (dated["locale"], dated["kind"], dated["on"], dated["line"]) == ("de", "updated", None, "Stand: 12.05.24")
+
+
 # --- promises
 
 
