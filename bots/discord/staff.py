@@ -40,6 +40,7 @@ class Card:
     whole: str
     open: bool
     undelivered: frozenset[int]
+    erased: bool = False
 
     def fitted(self) -> tuple[str, list[discord.File]]:
         return fit(self.content, whole=self.whole, name=f"request-{self.number}.txt")
@@ -57,7 +58,9 @@ def card(session: Session, request: Request) -> Card:
     kind = request.kind.value.replace("_", " ")
     lines = [f"**Request {request.id}** · {kind} · {status}", _origin(session, request)]
     if request.erased_at:
-        return Card(request.id, request.staff_message_id, "", "\n".join([lines[0], ERASED]), "", False, frozenset())
+        return Card(
+            request.id, request.staff_message_id, "", "\n".join([lines[0], ERASED]), "", False, frozenset(), True
+        )
     lines += [f"**{plain(request.subject)}**", *([quoted(request.details)] if request.details else [])]
     for again in requests.joined(session, request):
         lines += [f"Asked again, {when(again.opened_at)}: **{plain(again.subject)}**", quoted(again.details)]
@@ -104,7 +107,7 @@ def _followed(session: Session, now: datetime) -> list[Card]:
     again = select(Request.joined_to).where(Request.opened_at > since, col(Request.joined_to).is_not(None))
     lately = or_(
         col(Request.closed_at) > since,
-        col(Request.erased_at) > since,
+        col(Request.erased_at).is_not(None),  # until its card was blanked, however long the bot was away
         col(Request.id).in_(answered),
         col(Request.id).in_(again),
     )
@@ -160,6 +163,8 @@ class Board:
         for nth in sorted(one.undelivered - before.undelivered) if before else []:
             await self._complain(channel, one, nth)
         self._shown[one.number] = one
+        if one.erased:
+            await self._bot.database.arun(_remember, one.number, "")
 
     async def _edit(self, channel: discord.TextChannel, one: Card) -> None:
         async def edit() -> None:

@@ -1,6 +1,6 @@
 """What staff do in their channel, and what becomes of it."""
 
-from lifecycle import requests
+from lifecycle import erasure, requests, users
 from lifecycle.models import Request
 from lifecycle.notices import outbox
 from lifecycle.states import Channel, NoticeStatus, Purpose, RequestKind
@@ -135,3 +135,21 @@ def refuse_dms(world: World, code: int) -> None:
 
 def _close(session, now) -> None:
     requests.close(session, requests.request(session, 1), now=now)
+
+
+async def test_what_an_erased_person_wrote_leaves_the_staff_channel_too(world: World) -> None:
+    world.link()
+    await world.contact("My secret", "It is a zebra.", kind="support")
+    assert "zebra" in world.card().content
+
+    def erase(session) -> None:
+        user = users.user(session, "ada")
+        erasure.erase(session, user, cause=erasure.BY_STAFF, zone=world.bot.settings.zone, now=world.clock())
+
+    world.database.run(erase)
+    world.clock.advance(days=30)
+    await world.go_round()
+    assert world.card().content == "**Request 1** · support · closed\nWhat was written here was erased."
+    assert world.requests()[0].staff_message_id == ""
+    await world.go_round()
+    assert len(world.cards()) == 1
