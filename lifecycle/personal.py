@@ -106,6 +106,6 @@ STAYS: dict[type[Any], tuple[str, str]] = {
 # Tables in which nobody's data stands: our own texts and what staff say of them, what is counted, questions
 # kept without their asker, and the history, which holds ids and hashes.
 NOBODYS = frozenset(
-    {"documents", "versions", "bodies", "sections", "origins", "pins", "pin_places", "unanswered"}
+    {"documents", "versions", "bodies", "sections", "origins", "promise_marks", "pins", "pin_places", "unanswered"}
     | {"campaigns", "message_forms", "events", "timetable_marks", "alembic_version"}
 )
