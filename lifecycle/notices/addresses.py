@@ -40,7 +40,8 @@ def read(settings: Settings, address: str) -> tuple[Post, int] | None:
         return None
     post, notice_id = Post(found[1].lower()), int(found[2])
     ours = _signed(settings, post, notice_id)
-    return (post, notice_id) if hmac.compare_digest(ours.lower().encode(), address.lower().encode()) else None
+    given = address.lower().encode("utf-8", "replace")
+    return (post, notice_id) if hmac.compare_digest(ours.lower().encode(), given) else None
 
 
 def find(settings: Settings, text: str) -> tuple[Post, int] | None:

@@ -33,6 +33,7 @@ from lifecycle.notices.rendering import (
 )
 from lifecycle.states import Purpose
 
+STUMBLES = (MessageError, ValueError, LookupError, AttributeError)  # what Python 3.11 raises at odd addresses
 BOUNDARY = "=_assent"  # quoted-printable never writes it, so no value can end a part
 
 
@@ -58,7 +59,7 @@ def compose(rendered: Rendered, *, sender: str, to: str, reply_to: str, message_
     for header, value in meant.items():  # after the content, which takes every Content-… header set before with it
         try:
             message[header] = value
-        except ValueError:
+        except STUMBLES:
             raise TemplateError(f"{value!r} cannot stand in the header {header}.") from None
     data = message.as_bytes()
     _require_as_meant(data, meant)
@@ -68,10 +69,11 @@ def compose(rendered: Rendered, *, sender: str, to: str, reply_to: str, message_
 def _mailbox(address: str, name: str = "") -> str:
     local, _, domain = address.rpartition("@")
     try:
+        address.encode()  # half a character is none
         if address.isascii():
             return str(Address(name, addr_spec=address))
         return str(Address(name, local, domain))
-    except (MessageError, ValueError, IndexError):
+    except STUMBLES:
         raise TemplateError(f"{address!r} is not an e-mail address.") from None
 
 
@@ -93,7 +95,10 @@ def _require_as_meant(data: bytes, meant: Mapping[str, str]) -> None:
     """Python 3.11 lets an encoded newline through into headers, so the bytes are read back and compared."""
     found = message_from_bytes(data, policy=policy.default)
     extra = set(found.keys()) ^ {*meant, "MIME-Version", "Content-Type"}
-    wrong = [name for name in ("To", "Subject", "Message-ID") if str(found[name]) != meant[name]]
+    try:
+        wrong = [name for name in ("To", "Subject", "Message-ID") if str(found[name]) != meant[name]]
+    except STUMBLES:
+        raise TemplateError(f"The message for {meant['To']!r} cannot be read back.") from None
     if extra or wrong or len(found.keys()) != len(set(found.keys())):
         raise TemplateError(f"The message would not carry the headers meant: {', '.join(sorted(extra) + wrong)}.")
 

@@ -75,7 +75,9 @@ def genuine(hook: Webhook, body: bytes, headers: Mapping[str, str]) -> bool:
     given = headers.get(hook.signature, "") if given is None else given
     digest = hmac.digest(_key(hook.secret), _signed(hook, body, headers), hook.algorithm)
     ours = digest.hex() if hook.encoding == "hex" else b64encode(digest).decode()
-    return any(hmac.compare_digest(one.encode(), (hook.prefix + ours).encode()) for one in given.split())
+    return any(
+        hmac.compare_digest(one.encode("utf-8", "replace"), (hook.prefix + ours).encode()) for one in given.split()
+    )
 
 
 def _key(secret: str) -> bytes:
@@ -87,7 +89,11 @@ def _signed(hook: Webhook, body: bytes, headers: Mapping[str, str]) -> bytes:
     for found in _PLACE.finditer(hook.signed):
         out += hook.signed[end : found.start()].encode()
         whole, header, path = found.groups()
-        out += body if whole else (headers.get(header, "") if header else str(_dig(_json(body), path))).encode()
+        out += (
+            body
+            if whole
+            else (headers.get(header, "") if header else str(_dig(_json(body), path))).encode("utf-8", "replace")
+        )
         end = found.end()
     return out + hook.signed[end:].encode()
 
@@ -104,7 +110,9 @@ def events(hook: Webhook, body: bytes) -> Iterator[Event]:
 def _event(hook: Webhook, event: Any, kind: ReportKind) -> Event:
     def text(path: str) -> str:
         value = _dig(event, path) if path else None
-        return "" if value is None else " ".join(str(value).split())
+        return (
+            "" if value is None else " ".join(str(value).encode("utf-8", "replace").decode().replace("\0", "").split())
+        )
 
     message_id = text(hook.message_id).strip("<>")
     digest = hashlib.sha256(json.dumps(event, sort_keys=True).encode()).hexdigest()
