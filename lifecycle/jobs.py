@@ -7,7 +7,17 @@ from datetime import datetime, timedelta
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
-from lifecycle import bindings, deeming, effects, erasure, graces, idempotency, ledger, requests, terminations
+from lifecycle import (
+    bindings,
+    deadlines,
+    deeming,
+    effects,
+    erasure,
+    graces,
+    idempotency,
+    ledger,
+    terminations,
+)
 from lifecycle.db import Database
 from lifecycle.documents import store
 from lifecycle.errors import AssentError, Conflict, RuleRefused
@@ -181,9 +191,11 @@ def remind_staff(database: Database, settings: Settings, now: datetime) -> int:
     """Owe staff one word for each deadline of a request that has passed; how many requests are overdue."""
 
     def owe(session: Session) -> int:
-        late = requests.overdue(session, zone=settings.zone, now=now)
+        late = deadlines.overdue(session, zone=settings.zone, now=now)
         for request in late:
-            requests.tell_staff(session, request, settings.staff_email or settings.contact, zone=settings.zone, now=now)
+            deadlines.tell_staff(
+                session, request, settings.staff_email or settings.contact, zone=settings.zone, now=now
+            )
         return len(late)
 
     return database.run(owe)
@@ -238,7 +250,7 @@ def scrub(database: Database, settings: Settings, now: datetime) -> int:
 
 def forget_requests(database: Database, settings: Settings, now: datetime) -> int:
     """Forget what was written in requests whose record need not be kept any longer; how many."""
-    return database.run(requests.forget, zone=settings.zone, now=now)
+    return database.run(deadlines.forget, zone=settings.zone, now=now)
 
 
 def hold_paused(database: Database, settings: Settings, now: datetime) -> int:

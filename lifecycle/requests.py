@@ -1,13 +1,12 @@
 """What people ask of staff: numbered, acknowledged, answered in time, ended with an outcome."""
 
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, update
 from sqlmodel import Session, col, func, or_, select
 
-from lifecycle import clocks, history, regimes
-from lifecycle.errors import Conflict, InvalidInput, NotFound, RuleRefused
+from lifecycle import history, regimes
+from lifecycle.errors import Conflict, InvalidInput, NotFound
 from lifecycle.models import Notice, Reply, Request, User
 from lifecycle.notices import forgetting, outbox
 from lifecycle.personal import ERASED
@@ -44,8 +43,8 @@ def open_request(
         discord_id=discord_id,
         email=email,
         kind=kind,
-        subject=_checked(subject, "subject"),
-        details=_checked(details, "details", empty=True),
+        subject=checked(subject, "subject"),
+        details=checked(details, "details", empty=True),
         source=source,
         regime=regime,
         opened_at=now,
@@ -72,7 +71,8 @@ def open_once(session: Session, *, subject: str, details: str, now: datetime) ->
         open_request(session, RequestKind.SUPPORT, subject=subject, details=details, source="assent", now=now)
 
 
-def _checked(text: str, name: str, *, empty: bool = False) -> str:
+def checked(text: str, name: str, *, empty: bool = False) -> str:
+    """The text without blanks around it; raises InvalidInput that names it when it is empty or endless."""
     if not (empty or text.strip()):
         raise InvalidInput(f"The {name} is empty." if name != "subject" else "The request needs a subject.")
     if len(text) > MAX_TEXT:
@@ -148,23 +148,6 @@ def tell(
     return channel
 
 
-def tell_staff(session: Session, request: Request, staff: str, *, zone: ZoneInfo, now: datetime) -> None:
-    """Owe staff the word that a request is overdue: one for each deadline it misses. Owed again, it is the same."""
-    due = clocks.due(request, zone)
-    assert due is not None, "only what has a clock can be overdue"
-    outbox.owe(
-        session,
-        Purpose.REQUEST_OVERDUE,
-        f"request:{request.id}:{due.isoformat()}",
-        user=None,
-        address=staff,
-        channel=Channel.EMAIL,
-        due_at=due,
-        now=now,
-        request_id=request.id,
-    )
-
-
 # -- looking at them -----------------------------------------------------------------------------------------------
 
 
@@ -192,13 +175,6 @@ def requests(session: Session, *, open_only: bool = True, after: int = 0, limit:
     if open_only:
         query = query.where(col(Request.closed_at).is_(None), col(Request.joined_to).is_(None))
     return list(session.exec(query.order_by(col(Request.id)).limit(limit)))
-
-
-def overdue(session: Session, *, zone: ZoneInfo, now: datetime) -> list[Request]:
-    """Open requests whose time has passed, oldest first."""
-    open_ones = select(Request).where(col(Request.closed_at).is_(None), col(Request.joined_to).is_(None))
-    late = open_ones.where(Request.regime != "contract").order_by(col(Request.id))
-    return [found for found in session.exec(late) if clocks.overdue(found, zone, now)]
 
 
 def acknowledged_at(session: Session, request: Request) -> datetime | None:
@@ -238,7 +214,7 @@ def answer(session: Session, request: Request, text: str, *, actor: str = "staff
     Raises InvalidInput for an empty reply, Conflict when the request is closed.
     """
     request = require_open(session, request)
-    text = _checked(text, "answer")
+    text = checked(text, "answer")
     nth = session.exec(select(func.count()).where(Reply.request_id == request.id)).one() + 1
     reply = Reply(request_id=request.id, nth=nth, text=text, at=now)
     request.answered_at = request.answered_at or now
@@ -274,41 +250,13 @@ def told_in_vain(
     return tell(session, request, purpose, thing, channel=channel, reply_id=reply_id, now=now) if channel else None
 
 
-def extend(
-    session: Session, request: Request, reason: str, *, actor: str = "staff", zone: ZoneInfo, now: datetime
-) -> Request:
-    """Take the longer time that the regime allows, once and before the first has passed; the person is told why.
-
-    Raises InvalidInput without a reason, Conflict when it is closed or was extended, RuleRefused when the regime
-    allows no extension or the time has passed.
-    """
-    request = require_open(session, request)
-    reason = _checked(reason, "reason")
-    if request.extended_at is not None:
-        raise Conflict(
-            f"Request {request.id} was extended at {request.extended_at.isoformat()}, which is possible once."
-        )
-    first, longer = clocks.first_due(request, zone), clocks.extended_due(request, zone)
-    if first is None or longer is None:
-        raise RuleRefused(f"Regime {request.regime!r} allows no extension of a request of kind {request.kind.value}.")
-    if first <= now:
-        raise RuleRefused(
-            f"Request {request.id} was due at {first.isoformat()}; the person must be told of an extension before that."
-        )
-    request.extended_at, request.extension_reason = now, reason
-    session.add(request)
-    history.record(session, actor, "extended", "request", request.id, now=now, due=longer)
-    tell(session, request, Purpose.REQUEST_EXTENDED, f"request:{request.id}", now=now)
-    return request
-
-
 def refuse(session: Session, request: Request, reasons: str, *, actor: str = "staff", now: datetime) -> Request:
     """Refuse a request and close it; the person is told the reasons and where to complain.
 
     Raises InvalidInput without reasons, Conflict when it is closed.
     """
     request = require_open(session, request)
-    request.outcome_reason = _checked(reasons, "reason")
+    request.outcome_reason = checked(reasons, "reason")
     tell(session, request, Purpose.REQUEST_REFUSED, f"request:{request.id}", now=now)
     return close(session, request, outcome=RequestOutcome.REFUSED, actor=actor, now=now)
 
@@ -329,20 +277,6 @@ def close(
             session.add(one)
         history.record(session, actor, "closed", "request", request.id, now=now, outcome=outcome.value)
     return request
-
-
-def forget(session: Session, *, zone: ZoneInfo, now: datetime) -> int:
-    """Take what was written out of closed requests that need not be kept any longer (`clocks.kept_until`); how many.
-
-    Number, kind, dates and outcome stay.
-    """
-    closed = select(Request).where(col(Request.closed_at).is_not(None), col(Request.erased_at).is_(None))
-    found = session.exec(closed.where(Request.regime != "contract"))
-    over = [one for one in found if (until := clocks.kept_until(one, zone)) is not None and until <= now]
-    for one in over:
-        blank(session, one, now=now)
-        history.record(session, "clock", "forgotten", "request", one.id, now=now)
-    return len(over)
 
 
 def blank(session: Session, request: Request, *, now: datetime) -> None:

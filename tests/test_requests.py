@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlmodel import Session, col, select
 
-from lifecycle import clocks, identity, jobs, requests
+from lifecycle import clocks, deadlines, identity, jobs, requests
 from lifecycle.db import Database
 from lifecycle.errors import Conflict, InvalidInput, NotFound, RuleRefused
 from lifecycle.models import Notice, Request
@@ -237,7 +237,7 @@ def test_an_extension_is_told_with_its_reason_and_possible_once(sqlite: Database
     sqlite.run(lambda s: ask(s, user=add_user(s), regime="gdpr-12"))
 
     def extend(session: Session, reason: str = "Two suppliers.", now: datetime = NOW + DAY) -> Request:
-        return requests.extend(session, requests.request(session, 1), reason, zone=ZONE, now=now)
+        return deadlines.extend(session, requests.request(session, 1), reason, zone=ZONE, now=now)
 
     with pytest.raises(InvalidInput, match="reason is empty"):
         sqlite.run(extend, reason="")
@@ -252,7 +252,7 @@ def test_an_extension_is_told_with_its_reason_and_possible_once(sqlite: Database
 
 def test_without_a_law_that_allows_it_nothing_is_extended(sqlite: Database) -> None:
     with pytest.raises(RuleRefused, match="'contract' allows no extension"):
-        sqlite.run(lambda s: requests.extend(s, ask(s), "Busy.", zone=ZONE, now=NOW))
+        sqlite.run(lambda s: deadlines.extend(s, ask(s), "Busy.", zone=ZONE, now=NOW))
 
 
 def test_an_unknown_regime_is_refused(sqlite: Database) -> None:
@@ -266,7 +266,7 @@ def test_staff_are_told_once_for_each_deadline_that_passes(sqlite: Database, mak
     remind = partial(jobs.remind_staff, sqlite, settings)
     told = lambda: [n.address for n in owed(sqlite) if n.purpose is Purpose.REQUEST_OVERDUE]  # noqa: E731
     assert (remind(NOW + 20 * DAY), told()) == (0, [])
-    sqlite.run(lambda s: requests.extend(s, requests.request(s, 1), "Much.", zone=ZONE, now=NOW + 20 * DAY))
+    sqlite.run(lambda s: deadlines.extend(s, requests.request(s, 1), "Much.", zone=ZONE, now=NOW + 20 * DAY))
     assert (remind(NOW + 40 * DAY), told()) == (0, [])
     for days in (100, 101):
         assert (remind(NOW + days * DAY), told()) == (1, ["privacy@acme.example"])

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from fastapi import APIRouter
 from sqlmodel import Session
 
-from lifecycle import identity, requests, shapes, users
+from lifecycle import deadlines, identity, requests, shapes, users
 from lifecycle.api import inputs
 from lifecycle.api.desk import After, Desk, Here, Limit, Shape, page
 from lifecycle.models import Request
@@ -84,7 +84,7 @@ def close(desk: Here, number: int) -> Shape:
 def extend(desk: Here, number: int, why: inputs.Reason) -> Shape:
     zone = desk.settings.zone
     return _act(
-        desk, number, lambda s, found: requests.extend(s, found, why.reason, actor="host", zone=zone, now=desk.now)
+        desk, number, lambda s, found: deadlines.extend(s, found, why.reason, actor="host", zone=zone, now=desk.now)
     )
 
 

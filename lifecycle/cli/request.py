@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from sqlmodel import Session
 
-from lifecycle import identity, requests, shapes, users
+from lifecycle import deadlines, identity, requests, shapes, users
 from lifecycle.cli.desk import INSTANT_HELP, Desk, open_desk
 from lifecycle.cli.output import (
     JsonFlag,
@@ -56,7 +56,7 @@ def list_(
 
 def _listed(session: Session, open_only: bool, overdue: bool, after: int, limit: int, desk: Desk) -> list[shapes.Shape]:
     if overdue:
-        found = requests.overdue(session, zone=desk.zone, now=desk.now)
+        found = deadlines.overdue(session, zone=desk.zone, now=desk.now)
     else:
         found = requests.requests(session, open_only=open_only, after=after, limit=limit)
     return [_shape(session, request, desk) for request in found]
@@ -181,7 +181,7 @@ def extend(
     """Take the longer time that the law allows; the person is told."""
     _act(
         number,
-        lambda s, found, desk: requests.extend(s, found, reason, zone=desk.zone, now=desk.now),
+        lambda s, found, desk: deadlines.extend(s, found, reason, zone=desk.zone, now=desk.now),
         "Request {number} is due {due_at} now; its notice is owed.",
         as_json,
     )
