@@ -23,6 +23,7 @@ from babel import Locale, UnknownLocaleError
 REACH, NEAR = 50, 10  # characters between a cue and the date after it, in a short line and in a long one
 BEHIND = 25  # and between a date and the cue after it, or the start of a line and its cue
 SHORT = 160  # characters of a line that speaks of the text itself
+LONG = 1_000  # characters of a line beyond which no date is looked for
 HEAD, FOOT = 15, 6  # lines in which a date may stand without a cue
 ALIKE = 0.75  # how much of its letters an unknown word shares with the month it is taken for
 
@@ -81,7 +82,7 @@ class TextDate:
 def text_dates(body: str, *, locale: str) -> list[TextDate]:
     """The dates that a text carries about itself, the surest first: one beside a cue like "Last updated" or
     "Gültig ab", then one alone on its line among the first or the last lines. `locale` decides 05/12."""
-    lines = [(match.span(), _folded(match[0])) for match in _LINE.finditer(body)]
+    lines = [(match.span(), _folded(match[0][:LONG])) for match in _LINE.finditer(body)]
     seen = [(span, line) for span, line in lines if line]
     found: list[TextDate] = []
     label = ""

@@ -130,6 +130,8 @@ BAD = {
     "future.md": (b"---\npublished: 2999-01-01\n---\nText.", "lies in the future"),
     "key.md": (b"---\nmode: notice\nflavour: sweet\n---\nText.", "unknown key 'flavour'"),
     "yaml.md": (b"---\nmode: [\n---\nText.", "the front matter is not YAML"),
+    "bomb.md": (b"---\nversion: &a [x, x]\nsurvives: [*a, *a]\n---\nText.", "refers to itself by an alias"),
+    "deep.md": (b"---\nversion: " + b"[" * 5000 + b"]" * 5000 + b"\n---\nText.", "is nested too deep"),
     "number.md": (b"---\nversion: -1\n---\nText.", "is not a whole number"),
     "slug.md": (b"---\ndocument: No Slug\n---\nText.", "may hold only a-z"),
     "survives.md": (b"---\nsurvives: ['9']\n---\n# T\n\nText.", "no section '9'"),
