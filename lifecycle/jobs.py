@@ -3,25 +3,15 @@
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
-from lifecycle import (
-    bindings,
-    deadlines,
-    deeming,
-    effects,
-    erasure,
-    graces,
-    idempotency,
-    ledger,
-    terminations,
-)
+from lifecycle import deadlines, deeming, effects, erasure, idempotency, ledger, reminding, terminations
 from lifecycle.db import Database
-from lifecycle.documents import store
 from lifecycle.errors import AssentError, Conflict, RuleRefused
-from lifecycle.models import Engagement, Notice, Request, Termination, User, Version
+from lifecycle.models import Engagement, Notice, Request, Termination, User
 from lifecycle.notices import campaigns, outbox, rollouts
 from lifecycle.settings import Settings
 from lifecycle.states import PENDING_STATUSES, Initiator, Mode, NoticeStatus, Purpose, add_calendar
@@ -67,51 +57,21 @@ def deem_silence(database: Database, settings: Settings, now: datetime) -> int:
         made = (deeming.deem_by_silence(session, fact, zone=settings.zone, now=now) for fact in told)
         return sum(fact is not None for fact in made)
 
-    return sum(database.run(deem, told) for told in _unanswered(database, Mode.SILENCE))
+    due = database.read(reminding.due_silences, settings, now=now)
+    return sum(database.run(deem, told) for told in _unanswered(database, Mode.SILENCE, due))
 
 
 def remind(database: Database, settings: Settings, now: datetime) -> int:
-    """Owe reminders before a deadline and the word that it passed; how many were considered.
+    """Owe reminders before a deadline and the word that it passed; how many were owed.
 
     After an outage only the latest that was missed is owed.
     """
 
     def owe(session: Session, told: list[Engagement]) -> int:
-        return sum(_remind_one(session, fact, settings, now) for fact in told)
+        return sum(reminding.remind(session, fact, settings, now=now) for fact in told)
 
-    return sum(database.run(owe, told) for told in _unanswered(database, Mode.EXPLICIT))
-
-
-def _remind_one(session: Session, told: Engagement, settings: Settings, now: datetime) -> bool:
-    user, version = session.get_one(User, told.user_id), session.get_one(Version, told.version_id)
-    due = graces.due_by(session, version, told, settings.zone)
-    stages = [
-        (add_calendar(due, settings.zone, days=-days), Purpose.ACCEPTANCE_REMINDER, f"version:{version.id}:{days}d")
-        for days in sorted(settings.reminder_days, reverse=True)
-    ] + [(due, Purpose.ACCEPTANCE_OVERDUE, f"version:{version.id}")]
-    passed = [(purpose, thing) for at, purpose, thing in stages if told.at < at <= now or at == due <= now]
-    if not passed or graces.is_exempt(session, user.id, version) or _moot(session, user, version, now):
-        return False
-    purpose, thing = passed[-1]
-    owed = outbox.owe(session, purpose, thing, user=user, now=now, version_id=version.id)
-    earlier = (
-        Notice.user_id == user.id,
-        Notice.version_id == version.id,
-        Notice.id != owed.id,
-        Notice.purpose == Purpose.ACCEPTANCE_REMINDER,
-    )
-    outbox.cancel(session, *earlier, reason="a later reminder takes its place", now=now)
-    return True
-
-
-def _moot(session: Session, user: User, version: Version, now: datetime) -> bool:
-    """Whether a later version binds the user already, or is what must be accepted now."""
-    chain = store.chain(session, version.document_id)
-    bound = bindings.binding(chain, ledger.facts(session, user), now)
-    unbound = bindings.unbound(chain, bound, now)
-    in_force = version in store.standing_chain(chain, now)
-    asked = [later for later in unbound if later.mode is Mode.EXPLICIT]
-    return in_force and asked[-1:] != [version]
+    due = database.read(reminding.due_reminders, settings, now=now)
+    return sum(database.run(owe, told) for told in _unanswered(database, Mode.EXPLICIT, due))
 
 
 def end_for_inactivity(database: Database, settings: Settings, now: datetime) -> int:
@@ -263,11 +223,12 @@ def forget_keys(database: Database, settings: Settings, now: datetime) -> int:
     return database.run(idempotency.forget, now=now)
 
 
-def _unanswered(database: Database, mode: Mode) -> Iterator[list[Engagement]]:
-    after = 0
-    while found := database.read(ledger.unanswered, mode, after=after, limit=CHUNK):
-        yield found
-        after = found[-1].id
+def _unanswered(database: Database, mode: Mode, conditions: list[tuple[Any, ...]]) -> Iterator[list[Engagement]]:
+    for condition in conditions:
+        after = 0
+        while found := database.read(ledger.unanswered, mode, *condition, after=after, limit=CHUNK):
+            yield found
+            after = found[-1].id
 
 
 # Planning may be long, so nothing waits for it. By the instant: what a person waits for. In sweeps: what carries its

@@ -136,8 +136,11 @@ def count(session: Session, user: User, version: Version, kind: EngagementKind) 
     return session.exec(same).one()
 
 
-def unanswered(session: Session, mode: Mode, *, after: int = 0, limit: int = 1000) -> list[Engagement]:
-    """Told users of versions of this mode who neither answered nor are bound by them yet, in key order."""
+def unanswered(session: Session, mode: Mode, *conditions: Any, after: int = 0, limit: int = 1000) -> list[Engagement]:
+    """Told users of versions of this mode who neither answered nor are bound by them yet, in key order.
+
+    Of their engagements only those that meet the conditions.
+    """
     other = aliased(Engagement)
     settled = (
         select(other.id)
@@ -152,6 +155,6 @@ def unanswered(session: Session, mode: Mode, *, after: int = 0, limit: int = 100
         .join(User, col(User.id) == col(Engagement.user_id))
         .where(Version.mode == mode, col(Version.withdrawn_at).is_(None), col(User.erased_at).is_(None))
         .where(Engagement.kind == EngagementKind.NOTIFIED, col(Engagement.id) > after)
-        .where(~settled.exists(), ~_void(Engagement))
+        .where(~settled.exists(), ~_void(Engagement), *conditions)
     )
     return list(session.exec(told.order_by(col(Engagement.id)).limit(limit)))

@@ -1,19 +1,25 @@
 """Reminders before a deadline and the word that it passed: one at a time, and none to whom they do not concern."""
 
+import asyncio
 from collections.abc import Callable
 from datetime import datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlmodel import Session
 
-from lifecycle import jobs, users
+from lifecycle import jobs, ledger, reminding, users
+from lifecycle.bindings import deadline
 from lifecycle.db import Database
 from lifecycle.models import Notice, Version
-from lifecycle.notices import outbox
-from lifecycle.settings import Settings
-from lifecycle.states import EngagementKind, Mode, NoticeStatus
+from lifecycle.notices import claiming, outbox
+from lifecycle.scheduler import Clockwork
+from lifecycle.settings import Settings, load_settings
+from lifecycle.states import EngagementKind, Mode, NoticeStatus, add_calendar
 from tests.conftest import NOW
-from tests.helpers import DAY, TICK, add_user, engage, next_version, published_terms, tell
+from tests.crash.sink import Sink
+from tests.helpers import DAY, HOUR, TICK, ZONE, add_user, engage, next_version, published_terms, tell
 
 K = EngagementKind
 DUE = NOW + 14 * DAY
@@ -139,3 +145,81 @@ def test_a_milder_version_neither_takes_over_nor_binds_until_it_is_accepted(sqli
     assert run_reminders(sqlite, settings, DUE - 7 * DAY) == [("7d", OWED)]
     sqlite.run(lambda s: engage(s, users.user(s, "ada"), s.get_one(Version, 3), K.ACCEPTED, at=DUE - 2 * DAY))
     assert run_reminders(sqlite, settings, DUE) == [("7d", OWED)]
+
+
+# -- what waited too long ------------------------------------------------------------------------------------------
+
+
+def test_a_reminder_that_waited_past_the_next_does_not_leave_any_more(database: Database, settings: Settings) -> None:
+    database.run(asked)
+    assert run_reminders(database, settings, DUE - 7 * DAY) == [("7d", OWED)]
+    assert database.run(claiming.claim, limit=9, settings=settings, now=DUE - DAY) == []
+    [stale] = notices(database)
+    assert (stale.status, stale.reason) == (CANCELLED, reminding.REPLACED)
+    assert run_reminders(database, settings, DUE - DAY) == [("7d", CANCELLED), ("1d", OWED)]
+    assert len(database.run(claiming.claim, limit=9, settings=settings, now=DUE - TICK)) == 1
+
+
+async def test_after_an_outage_of_all_processes_one_reminder_leaves(sqlite: Database, make_settings) -> None:
+    async with Sink() as sink:
+        facts = {"time_zone": "Europe/Berlin", "poll_seconds": 0.05, "smtp_url": sink.url}
+        operator = make_settings(**facts)
+        sqlite.run(asked)
+        run_reminders(sqlite, operator, DUE - 7 * DAY)  # the last that was done before the outage
+        clockwork = Clockwork(sqlite, operator, clock=lambda: DUE + DAY)
+        clockwork.start()
+        await asyncio.wait_for(sink.until(lambda: sink.total >= 1), 30)
+        await clockwork.sweep()
+        await clockwork.stop()
+        assert sink.total == 1
+    assert reminders(sqlite) == [("7d", CANCELLED), ("overdue", NoticeStatus.SENT)]
+
+
+# -- whom the job looks at -----------------------------------------------------------------------------------------
+
+
+def looked_at(session: Session, settings: Settings, now: datetime) -> list[int]:
+    found = reminding.due_reminders(session, settings, now=now)
+    return [fact.user_id for condition in found for fact in ledger.unanswered(session, Mode.EXPLICIT, *condition)]
+
+
+@pytest.mark.parametrize(
+    ("at", "who"), [(DUE - 7 * DAY - TICK, []), (DUE - 7 * DAY, [1]), (DUE - DAY, [1]), (DUE + 400 * DAY, [1])]
+)
+def test_only_those_to_remind_are_looked_at_and_each_once(database: Database, settings: Settings, at, who) -> None:
+    database.run(asked)
+    assert database.read(looked_at, settings, at) == who
+    run_reminders(database, settings, at)
+    assert database.read(looked_at, settings, at) == []
+
+
+def test_who_was_told_when_a_stage_had_passed_is_not_looked_at_for_it(sqlite: Database, settings: Settings) -> None:
+    sqlite.run(asked, deadline_days=3)
+    assert sqlite.read(looked_at, settings, NOW + DAY) == []
+
+
+def test_where_a_later_version_must_be_accepted_nobody_is_looked_at_for_the_earlier(sqlite: Database, settings) -> None:
+    sqlite.run(lambda s: (asked(s), next_version(s, Mode.EXPLICIT, deadline_days=30, now=NOW + DAY)))
+    assert sqlite.read(looked_at, settings, DUE) == []
+
+
+@given(
+    mode=st.sampled_from([Mode.EXPLICIT, Mode.SILENCE]),
+    days=st.integers(0, 40),
+    before=st.integers(0, 9),
+    effective=st.integers(-100, 100),
+    hours=st.integers(0, 2000),
+)
+def test_told_until_is_the_last_instant_from_which_a_stage_has_come(mode, days, before, effective, hours) -> None:
+    version = Version(id=1, document_id=1, number=1, mode=mode, effective_at=NOW + effective * HOUR, deadline_days=days)
+    settings, now = load_settings(time_zone="Europe/Berlin"), NOW + hours * HOUR
+
+    def has_come(told_at: datetime) -> bool:
+        return bool(add_calendar(deadline(version, told_at, ZONE), ZONE, days=-before) <= now)
+
+    until = reminding.told_until(version, before, settings, now=now)
+    if until is None:
+        assert not has_come(NOW - 1000 * DAY)
+        return
+    assert has_come(until)
+    assert until == now or not has_come(until + TICK)

@@ -60,10 +60,11 @@ def plan_chunk(
     first = free_from(session, campaign, now=now) if per_hour else campaign.started_at
     room = min(chunk, _places(first, per_hour, now))
     if ahead is not None:
-        room = min(room, ahead - outbox.backlog(session, most=ahead))
+        free = ahead - outbox.backlog(session, most=ahead)
+        room = min(room, free) if free > min(chunk, ahead) // 2 else 0  # no little transaction for every mail that left
     if room <= 0:
         return 0
-    last = session.exec(select(func.max(User.id)).where(col(User.id).in_(_next_ids(campaign, room)))).one()
+    last: int | None = session.exec(select(func.max(_next_ids(campaign, room).c.id))).one()
     if last is None:
         return _settle(session, campaign, now=now)
     between = writers(session, User)  # asked after the ids are known: who comes later adds greater ones
@@ -143,7 +144,7 @@ def unfinished() -> tuple[Any, ...]:
 
 
 def _next_ids(campaign: Campaign, room: int) -> Any:
-    return select(User.id).where(col(User.id) > campaign.cursor).order_by(col(User.id)).limit(room)
+    return select(User.id).where(col(User.id) > campaign.cursor).order_by(col(User.id)).limit(room).subquery()
 
 
 def _owe(

@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import bindparam, insert, update
 from sqlmodel import Session, col, select
 
+from lifecycle import reminding
 from lifecycle.db import execute_many
 from lifecycle.errors import AssentError, InvalidInput
 from lifecycle.models import Attempt, Notice
@@ -127,7 +128,8 @@ def release(session: Session, ready: Sequence[Handover]) -> None:
 
 def _write(known: contents.Known, notice: Notice, token: str, settings: Settings, *, now: datetime) -> Handover | None:
     """The notice with its message, if it is to go out."""
-    if reason := contents.unwanted(known, notice, now=now):
+    gone = contents.unwanted(known, notice, now=now)
+    if reason := gone or reminding.superseded(known.session, notice, settings, now=now):
         doubt = "; an earlier copy may have arrived" if notice.doubts else ""
         recording.move(known.session, notice, NoticeStatus.CANCELLED, reason=reason + doubt, now=now)
         return None
