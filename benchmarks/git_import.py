@@ -23,7 +23,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from lifecycle.db import Database
-from lifecycle.documents.git_importing import Wanted, import_history
+from lifecycle.documents.git_importing import import_history
+from lifecycle.documents.git_planning import Wanted
 
 SECTIONS = 12
 

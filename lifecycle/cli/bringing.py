@@ -10,7 +10,8 @@ import typer
 from lifecycle.cli.desk import Desk, open_desk
 from lifecycle.cli.output import JsonFlag, print_json, print_line, print_note, print_table, tracker
 from lifecycle.documents import git_repository
-from lifecycle.documents.git_importing import Wanted, import_history
+from lifecycle.documents.git_importing import import_history
+from lifecycle.documents.git_planning import Wanted
 from lifecycle.documents.importing import ImportReport, import_path
 from lifecycle.documents.mapping import read_mapping
 from lifecycle.errors import InvalidInput

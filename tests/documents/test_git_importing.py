@@ -15,7 +15,8 @@ import pytest
 from sqlmodel import select
 
 from lifecycle.db import Database
-from lifecycle.documents.git_importing import Wanted, import_history
+from lifecycle.documents.git_importing import import_history
+from lifecycle.documents.git_planning import Wanted
 from lifecycle.documents.git_repository import Repository
 from lifecycle.documents.importing import ImportReport
 from lifecycle.documents.mapping import Rule, read_mapping
@@ -320,14 +321,14 @@ IMPORT = """
     from datetime import UTC, datetime
     from pathlib import Path
     from lifecycle.db import Database
-    from lifecycle.documents import git_importing
+    from lifecycle.documents import git_importing, git_planning
 
     git_importing.BATCH = 5
     def progress(batches):
         for batch in batches:
             yield batch
             print("stored", flush=True)
-    wanted = git_importing.Wanted("en")
+    wanted = git_planning.Wanted("en")
     git_importing.import_history(
         Database(sys.argv[1]), Path(sys.argv[2]), wanted, now=datetime.now(UTC), progress=progress
     )
