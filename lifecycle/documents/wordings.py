@@ -12,7 +12,7 @@ from typing import Any
 
 from lifecycle.states import PromiseKind
 
-ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+ADDRESS = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+")
 INVITE = re.compile(r"\bdiscord(?:\.gg|(?:app)?\.com/invite)/[\w-]+", re.IGNORECASE)
 PERIOD = re.compile(r"(\d{1,4}) (day|week|month)s?")
 
