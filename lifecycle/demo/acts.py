@@ -200,8 +200,10 @@ async def a_request_reaches_staff(stage: Stage) -> None:
         f"Hana asked for deletion: request {number}, one of {waiting} that staff see in Discord and in `request list`."
     )
     answer = "Your prompts are gone. Nothing of them is left in our logs."
+    receipt = await stage.mail("hana", f". {number})")
+    stage.say(f"She was told at once: [italic]{receipt.subject}[/]; with it came a link to prove that it was her.")
     await stage.do(lambda s: requests.answer(s, requests.request(s, number), answer, now=stage.now()))
-    mail = await stage.mail("hana", f". {number})")
+    mail = await stage.mail("hana", "Antwort auf")
     stage.say(f"Staff answered: [italic]{mail.subject}[/].")
 
 

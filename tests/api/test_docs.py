@@ -17,6 +17,7 @@ def test_every_endpoint_is_described_and_every_description_is_true(interface: Fa
     }
     rows = re.findall(r"^\| `([A-Z]+) ([^?`]+)\??([^`]*)`", DOCS.read_text(encoding="utf-8"), re.MULTILINE)
     described = {(method, path, frozenset(re.findall(r"(\w+)=", query))) for method, path, query in rows}
+    described = {row for row in described if not row[1].endswith((".atom", ".json"))}  # of the pages, without a token
     paging = {"after", "limit"}
     assert described == {(method, path, query - paging) for method, path, query in served}
 
