@@ -100,7 +100,7 @@ def _read(text: str, purpose: Purpose, blocks: frozenset[str]) -> Wording:
         raise TemplateError("it must begin with a line 'Subject: …'.")
     wording = Wording(head.removeprefix("Subject: "), body)
     used = _places(wording, VALUES[purpose], blocks)
-    for alternatives in _required(purpose):
+    for alternatives in sorted(_required(purpose)):
         if not used.intersection(alternatives):
             named = " or ".join(f"{{{name}}}" for name in alternatives)
             raise TemplateError(f"it leaves out {named}, which this notice must hold.")
