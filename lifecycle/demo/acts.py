@@ -46,6 +46,8 @@ async def a_policy_changes(stage: Stage) -> None:
         f"Rehearsal: {rehearsal.by_email} by e-mail, {rehearsal.by_discord} over Discord, "
         f"{rehearsal.unreachable} cannot be reached."
     )
+    # A rehearsal may take longer than that, and what comes into force cannot do so in the past.
+    publication = Publication(Mode.CONTINUED_USE, effective_at=stage.now() + timedelta(seconds=1.5))
     await stage.do(_publish(stage, "privacy-policy", publication))
     await stage.do(_publish(stage, "acceptable-use", Publication(Mode.NOTICE)))
     await stage.all_sent()
