@@ -70,9 +70,10 @@ def derive(versions: Sequence[Version], facts: Iterable[Engagement], at: datetim
     for version in store.standing_chain(versions, at):
         carried = current if strictest is Mode.EDITORIAL and version.mode is Mode.EDITORIAL else None
         strictest = max(strictest, mode_of(version), key=lambda mode: mode.strictness)
-        proof = carried[1] if carried else _proof(version, known, BINDING_KINDS[strictest])
-        if proof is not None:
-            current, strictest = (version, proof), Mode.EDITORIAL
+        own = _proof(version, known, BINDING_KINDS[strictest])
+        proofs = [proof for proof in (own, carried and carried[1]) if proof is not None]
+        if proofs:  # the older one: what bound first goes on proving it
+            current, strictest = (version, min(proofs, key=_order)), Mode.EDITORIAL
     return current
 
 
@@ -80,7 +81,11 @@ def _proof(version: Version, facts: Sequence[Engagement], kinds: frozenset[Engag
     """The first fact of these kinds about the version that no act of the user ended."""
     about = [fact for fact in facts if fact.version_id == version.id]
     alive = (fact for fact in about if fact.kind in kinds and not any(_ends(act, fact) for act in about))
-    return min(alive, key=lambda fact: (fact.at, fact.id), default=None)
+    return min(alive, key=_order, default=None)
+
+
+def _order(fact: Engagement) -> tuple[datetime, int]:
+    return fact.at, fact.id
 
 
 def _ends(act: Engagement, fact: Engagement) -> bool:

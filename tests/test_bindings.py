@@ -308,3 +308,10 @@ def test_an_acceptance_that_stands_is_never_lost(record, on) -> None:
     accepted = [*facts, fact(last, K.ACCEPTED, on, id=99)]
     if chain[-1] in store.standing_chain(chain, day(on)):
         assert bound_number(chain, accepted, on) == last
+
+
+def test_an_editorial_version_that_bound_by_itself_keeps_its_own_proof_when_one_before_it_binds_later() -> None:
+    chain = [version(1, Mode.EXPLICIT), version(2, Mode.CONTINUED_USE), version(3, Mode.EDITORIAL)]
+    own = fact(3, K.IMPORTED, 30)
+    facts = [*ACCEPTED_FIRST, own, fact(2, K.NOTIFIED, 31), fact(2, K.DEEMED_BY_USE, 32)]
+    assert binding(chain, facts, day(40)) == Bound(chain[2], day(30), own)

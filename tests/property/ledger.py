@@ -46,14 +46,40 @@ class Ended:
     overridden: datetime | None = None
     undone: datetime | None = None
     rescinded: bool = False
+    ends: datetime | None = None
+    scope: str = ""
+    stayed: bool = False
+    resumed: datetime | None = None
+
+    def over(self, at: datetime) -> bool:
+        return self.undone is not None or (self.ends is not None and self.ends <= at)
 
     def since(self) -> datetime | None:
         """From when on rule 5 lets it be in effect; None while it must wait."""
+        resumed = [self.resumed] if self.resumed else []
         if self.by == "user":
-            return self.effective
+            return max([self.effective, *resumed])
         proof = [counted(self.proven, self.notice_days)] if self.proven else []
         override = [self.overridden] if self.overridden else []
-        return max(self.effective, min(proof + override)) if proof + override else None
+        return max([self.effective, min(proof + override), *resumed]) if proof + override else None
+
+
+@dataclass
+class Given:
+    """A grace as the machine gave it: for one user or all, until an instant or for good, and when it was undone."""
+
+    id: int
+    version: int
+    user: str | None
+    until: datetime | None
+    decided: datetime
+    undone: datetime | None = None
+
+    def concerns(self, user: str, version: Published) -> bool:
+        return self.version == version.id and self.user in (None, user)
+
+    def lasts(self) -> datetime | None:
+        return min((at for at in (self.until, self.undone) if at is not None), default=None)
 
 
 @dataclass
@@ -79,6 +105,7 @@ class Ledger:
     used: list[tuple[str, datetime]] = field(default_factory=list)
     ended: dict[int, Ended] = field(default_factory=dict)
     copies: list[Copy] = field(default_factory=list)
+    graces: list[Given] = field(default_factory=list)
     retried_by_staff: dict[int, int] = field(default_factory=dict)
 
     def standing(self, document: str, at: datetime) -> list[Published]:
@@ -91,9 +118,18 @@ class Ledger:
         told = self.told.get((user, version.id))
         if told is None:
             return None
+        graces = [given for given in self.graces if given.concerns(user, version)]
         if version.mode == "silence":
-            return max(version.effective, counted(told, version.deadline_days))
-        return max(counted(version.effective, version.deadline_days), counted(told, version.deadline_days))
+            due = max(version.effective, counted(told, version.deadline_days))
+            graces = [given for given in graces if given.decided < due]
+        else:
+            due = max(counted(version.effective, version.deadline_days), counted(told, version.deadline_days))
+        return max([due, *(until for given in graces if (until := given.lasts()) is not None)])
+
+    def exempt(self, user: str, version: Published) -> bool:
+        """Whether staff lifted the deadline and did not take that back."""
+        mine = (given for given in self.graces if given.concerns(user, version))
+        return any(given.until is None and given.undone is None for given in mine)
 
     def bindable(self, user: str, document: str, at: datetime, *, surely: bool = False) -> list[Published]:
         """Rule 3: the versions that the record lets bind the user at `at`, in order; the last one counts.
@@ -147,9 +183,14 @@ class Ledger:
         return due is not None and due <= at and not any(s[2] in answers for s in self._said(user, version, due))
 
     def in_effect(self, user: str, at: datetime) -> bool:
-        """Rule 5: whether a termination may stand in the user's way at `at`."""
-        mine = (ended for ended in self.ended.values() if ended.user == user and ended.undone is None)
-        return any(since is not None and since <= at for since in (ended.since() for ended in mine))
+        """Rule 5: whether a termination stands in the user's way at `at`."""
+        return self.ending(user, at) is not None
+
+    def ending(self, user: str, at: datetime, *, whole: bool = False) -> Ended | None:
+        """The termination in effect; `whole` leaves out those of a part, for a time, that leave the user a user."""
+        mine = (e for e in self.ended.values() if e.user == user and not e.over(at) and not e.stayed)
+        begun = (e for e in mine if (since := e.since()) is not None and since <= at)
+        return next((e for e in begun if not whole or not (e.scope or e.ends)), None)
 
     def arrived(self, notice: int) -> list[Copy]:
         return [copy for copy in self.copies if copy.notice == notice and copy.may_have_arrived]

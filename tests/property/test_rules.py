@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from email import message_from_bytes
@@ -15,18 +16,32 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
-from lifecycle import activity, engagements, jobs, ledger, standing, terminations, users
+from lifecycle import (
+    activity,
+    announcing,
+    appeals,
+    effects,
+    engagements,
+    graces,
+    jobs,
+    ledger,
+    responses,
+    standing,
+    terminations,
+    users,
+)
 from lifecycle.documents import store
 from lifecycle.documents.publishing import Publication, publish, withdraw
 from lifecycle.errors import AssentError
 from lifecycle.models import Campaign, Notice, User, Version
 from lifecycle.notices import campaigns, claiming, outbox, recording
 from lifecycle.notices.conversation import Reply
-from lifecycle.states import AttemptOutcome, Channel, EngagementKind, Initiator, Mode
+from lifecycle.states import AttemptOutcome, Channel, Emergency, EngagementKind, Initiator, Mode, OnObjection, ToldBy
+from lifecycle.verdicts import instant
 from tests.helpers import ZONE
 from tests.property import checks
-from tests.property.ledger import Copy, Ended, Ledger, Published
-from tests.property.world import START, World
+from tests.property.ledger import Copy, Ended, Given, Ledger, Published
+from tests.property.world import STARTS, World
 
 picks = st.integers(0, 30)
 ago = st.sampled_from([timedelta(0)] * 4 + [timedelta(minutes=5), timedelta(hours=30), timedelta(days=9)])
@@ -38,13 +53,17 @@ REPLIES = {
 }
 
 
+VERBS = [terminations.override, terminations.rescind, terminations.reinstate, appeals.hold, appeals.resume]
+
+
 class Rules(RuleBasedStateMachine):
     """One operator, two documents, a few users, and a relay that answers as it likes."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.world, self.ledger, self.now = World(), Ledger(), START
+        self.world, self.ledger, self.now = World(), Ledger(), STARTS[0]
         self.names: list[str] = []
+        self.steps = 0
         self.on_the_way: list[tuple[recording.Handover, Copy]] = []
         self.memory = checks.Memory()
 
@@ -66,8 +85,10 @@ class Rules(RuleBasedStateMachine):
 
     # -- texts -----------------------------------------------------------------------------------------------------
 
-    @initialize()
-    def begin(self) -> None:
+    @initialize(start=st.sampled_from(STARTS))
+    def begin(self, start: datetime) -> None:
+        self.now = start
+
         def setup(session: Session) -> None:
             for slug in ("terms", "privacy"):
                 store.create_document(session, slug, title=slug.title(), now=self.now)
@@ -81,16 +102,26 @@ class Rules(RuleBasedStateMachine):
         slug=st.sampled_from(["terms", "terms", "privacy"]),
         mode=st.sampled_from(Mode),
         notify=st.sampled_from([True, True, True, False]),
+        part=st.sampled_from(OnObjection),
         notice_days=st.sampled_from([0, 0, 1, 14]),
         deadline_days=st.sampled_from([0, 3, 30]),
         later=st.sampled_from([None, None, timedelta(hours=3), timedelta(days=40)]),
     )
     def publish(
-        self, slug: str, mode: Mode, notify: bool, notice_days: int, deadline_days: int, later: timedelta | None
+        self,
+        slug: str,
+        mode: Mode,
+        notify: bool,
+        notice_days: int,
+        deadline_days: int,
+        later: timedelta | None,
+        part: OnObjection = OnObjection.KEEP,
     ) -> None:
         words = f"# {slug}\n\n## 1. Use\n\nWords {len(self.ledger.versions)}.\n\n## 2. Liability\n\nStays.\n"
         effective = self.now + timedelta(days=notice_days + 1) + later if later else None
-        plan = Publication(mode, effective, notice_days, deadline_days, notify=notify)
+        plan = Publication(
+            mode, effective, notice_days, deadline_days, notify=notify, on_objection=part, objection_notice_days=7
+        )
 
         def go(session: Session) -> Version:
             made = store.draft_version(
@@ -140,7 +171,7 @@ class Rules(RuleBasedStateMachine):
         name, at = self.user(pick), self.now - age
         self.run(activity.record, [(name, at)], now=self.now)
         self.ledger.used.append((name, at))
-        self._see_what_was_undone()
+        self._see_what_ended()
 
     @rule(
         pick=picks,
@@ -153,7 +184,7 @@ class Rules(RuleBasedStateMachine):
 
         def go(session: Session) -> bool:
             before = {fact.id for fact in ledger.facts(session, users.user(session, name))}
-            fact = engagements.engage(
+            fact = responses.respond(
                 session,
                 users.user(session, name),
                 session.get_one(Version, version.id),
@@ -166,6 +197,7 @@ class Rules(RuleBasedStateMachine):
 
         if self.run(go):
             self.ledger.answers.append((name, version.id, kind, at))
+        self._see_what_began(by="provider" if kind == "objected" else "nobody")
 
     @rule(pick=picks, about=picks, age=ago)
     def take_over_from_another_system(self, pick: int, about: int, age: timedelta) -> None:
@@ -193,7 +225,7 @@ class Rules(RuleBasedStateMachine):
             for campaign in campaigns.open_campaigns(session, now=self.now):
                 campaigns.plan_chunk(session, campaign, chunk=chunk, now=self.now)
 
-        self.memory.ended_when_planned |= {name for name in self.names if self.ledger.in_effect(name, self.now)}
+        self.memory.ended_when_planned |= {n for n in self.names if self.ledger.ending(n, self.now, whole=True)}
         self.run(go)
 
     @rule(pick=picks)
@@ -303,7 +335,7 @@ class Rules(RuleBasedStateMachine):
 
     def _everything_holds(self) -> None:
         self.the_rules_hold()
-        self.every_user_stands_where_the_record_says()
+        self._stand_where_the_record_says(self.names)
 
     def _proven(self, notice_id: int) -> None:
         with Session(self.world.database.engine) as session:
@@ -347,12 +379,36 @@ class Rules(RuleBasedStateMachine):
         later=st.sampled_from([None, timedelta(hours=2), timedelta(days=20)]),
         ground=st.sampled_from([None, "1", "Liability", "99"]),
         slug=st.sampled_from(["terms", "privacy"]),
+        scope=st.sampled_from(["", "", "posting"]),
+        lasts=st.sampled_from([None, None, timedelta(days=2), timedelta(days=45)]),
+        emergency=st.sampled_from([None, None, *Emergency]),
     )
     def terminate(
-        self, pick: int, by: Initiator, notice_days: int, later: timedelta | None, ground: str | None, slug: str
+        self,
+        pick: int,
+        by: Initiator,
+        notice_days: int,
+        later: timedelta | None,
+        ground: str | None,
+        slug: str,
+        scope: str,
+        lasts: timedelta | None,
+        emergency: Emergency | None,
     ) -> None:
         name = self.user(pick)
-        cause = terminations.Cause(by, "Spam.", grounds=[(slug, ground)] if ground else [])
+        if emergency is not None:
+            notice_days = 0
+        ends = self.now + lasts if lasts else None
+        why = "It cannot wait." if emergency else ""
+        cause = terminations.Cause(
+            by,
+            "Spam.",
+            grounds=[(slug, ground)] if ground else [],
+            scope=scope,
+            ends_at=ends,
+            emergency=emergency,
+            override_reason=why,
+        )
 
         def go(session: Session) -> Any:
             return terminations.terminate(
@@ -368,11 +424,16 @@ class Rules(RuleBasedStateMachine):
         made = self.run(go)
         if made is not None:
             assert not ground or (ground != "99" and self.ledger.bindable(name, slug, self.now)), "no such ground"
-            assert all(ended.undone for ended in self.ledger.ended.values() if ended.user == name), "a second one"
-            self.ledger.ended[made.id] = Ended(made.id, name, by.value, notice_days, made.effective_at)
+            assert all(ended.over(self.now) for ended in self.ledger.ended.values() if ended.user == name), (
+                "a second one"
+            )
+            ended = Ended(made.id, name, by.value, notice_days, made.effective_at, ends=ends, scope=scope)
+            ended.overridden = self.now if emergency else None
+            self.ledger.ended[made.id] = ended
+        self._see_what_ended()
 
     @precondition(lambda self: self.ledger.ended)
-    @rule(pick=picks, verb=st.sampled_from([terminations.override, terminations.rescind, terminations.reinstate]))
+    @rule(pick=picks, verb=st.sampled_from(VERBS))
     def staff_act_on_a_termination(self, pick: int, verb: Callable[..., Any]) -> None:
         ended = list(self.ledger.ended.values())[pick % len(self.ledger.ended)]
         lasting = ended.since()
@@ -380,17 +441,80 @@ class Rules(RuleBasedStateMachine):
         if done is None:
             return
         assert ended.undone is None
-        if verb is terminations.override:
+        if verb is appeals.hold or verb is appeals.resume:
+            assert ended.stayed == (verb is appeals.resume)
+            ended.stayed = not ended.stayed
+            ended.resumed = self.now if verb is appeals.resume else ended.resumed
+        elif verb is terminations.override:
             ended.overridden = self.now
         else:
             assert (verb is terminations.reinstate) == (lasting is not None and lasting <= self.now)
             ended.undone, ended.rescinded = self.now, verb is terminations.rescind
 
-    def _see_what_was_undone(self) -> None:
-        """Only a termination by inactivity may end by itself, and only by use before its effect."""
+    @precondition(lambda self: self.ledger.ended)
+    @rule(pick=picks, stay=st.booleans())
+    def a_user_appeals(self, pick: int, stay: bool) -> None:
+        """Also without access; it can stay the effect, and a decision that was undone needs no appeal."""
+        ended = list(self.ledger.ended.values())[pick % len(self.ledger.ended)]
+
+        def go(session: Session) -> Any:
+            found = terminations.termination(session, ended.id)
+            return appeals.appeal(session, found, "It was not me.", source="web", stay=stay, now=self.now)
+
+        if self.run(go):
+            assert ended.undone is None
+            assert ended.by != "user"
+            ended.stayed |= stay
+
+    @precondition(lambda self: self.ledger.ended)
+    @rule(pick=picks, by=st.sampled_from(ToldBy), age=ago)
+    def staff_give_the_notice(self, pick: int, by: ToldBy, age: timedelta) -> None:
+        ended = list(self.ledger.ended.values())[pick % len(self.ledger.ended)]
+
+        def go(session: Session) -> Any:
+            found = terminations.termination(session, ended.id)
+            return announcing.told_otherwise(
+                session, found, by, evidence="RR 1", told_at=self.now - age, zone=ZONE, now=self.now
+            )
+
+        if self.run(go):
+            assert ended.since() is None
+            ended.proven = self.now - age
+
+    # -- deadlines -------------------------------------------------------------------------------------------------
+
+    @rule(
+        pick=st.none() | picks, about=picks, later=st.none() | st.sampled_from([timedelta(days=n) for n in (1, 9, 50)])
+    )
+    def give_grace(self, pick: int | None, about: int, later: timedelta | None) -> None:
+        name = None if pick is None else self.user(pick)
+        version, until = self.version(about), self.now + later if later else None
+
+        def go(session: Session) -> Any:
+            user = users.user(session, name) if name else None
+            about = session.get_one(Version, version.id)
+            return graces.give(session, about, user=user, until=until, reason="A holiday.", now=self.now)
+
+        if made := self.run(go):
+            self.ledger.graces.append(Given(made.id, version.id, name, until, self.now))
+
+    @precondition(lambda self: self.ledger.graces)
+    @rule(pick=picks)
+    def undo_grace(self, pick: int) -> None:
+        given = self.ledger.graces[pick % len(self.ledger.graces)]
+        if self.run(lambda s: graces.undo(s, graces.grace(s, given.id), reason="A mistake.", now=self.now)):
+            assert given.undone is None
+            given.undone = self.now
+
+    def _see_what_ended(self) -> None:
+        """By itself a suspension ends when it is over, and a termination by inactivity by use before its effect."""
         for row in self.world.rows("SELECT * FROM terminations"):
             ended, undone = self.ledger.ended[row["id"]], row["rescinded_at"] or row["reinstated_at"]
-            if undone and ended.undone is None:
+            if undone and ended.undone is None and row["undo_reason"] == effects.SUSPENSION_OVER:
+                assert ended.ends is not None
+                assert ended.ends <= self.now
+                ended.undone = ended.ends
+            elif undone and ended.undone is None:
                 last = max(at for name, at in self.ledger.used if name == ended.user)
                 since = ended.since()
                 assert ended.by == "inactivity"
@@ -413,7 +537,7 @@ class Rules(RuleBasedStateMachine):
     def run_jobs(self) -> None:
         """Every job, then every job again: the second time nothing changes, and texts never do (rules 2 and 6)."""
         versions = self.world.dump("versions", "bodies")
-        self.memory.ended_when_planned |= {name for name in self.names if self.ledger.in_effect(name, self.now)}
+        self.memory.ended_when_planned |= {n for n in self.names if self.ledger.ending(n, self.now, whole=True)}
         self._run_jobs()
         once = self.world.dump()
         self._run_jobs()
@@ -424,11 +548,15 @@ class Rules(RuleBasedStateMachine):
         jobs.run_jobs(
             jobs.PLANNING + jobs.TO_THE_INSTANT + jobs.IN_SWEEPS, self.world.database, self.world.settings, self.now
         )
+        self._see_what_began(by="inactivity")
+        self._see_what_ended()
+
+    def _see_what_began(self, by: str) -> None:
         for row in self.world.rows("SELECT t.*, u.external_id FROM terminations t JOIN users u ON u.id = t.user_id"):
             if row["id"] not in self.ledger.ended:
-                assert row["initiated_by"] == "inactivity"
-                effective = datetime.fromisoformat(row["effective_at"]).replace(tzinfo=self.now.tzinfo)
-                self.ledger.ended[row["id"]] = Ended(row["id"], row["external_id"], "inactivity", 14, effective)
+                assert row["initiated_by"] == by
+                effective = instant(row["effective_at"])
+                self.ledger.ended[row["id"]] = Ended(row["id"], row["external_id"], by, row["notice_days"], effective)
 
     # -- what must hold --------------------------------------------------------------------------------------------
 
@@ -439,16 +567,23 @@ class Rules(RuleBasedStateMachine):
         checks.terminations_wait_for_their_proof(self.world, self.ledger, self.now)
 
     @invariant()
-    def every_user_stands_where_the_record_says(self) -> None:
+    def users_in_turn_stand_where_the_record_says(self) -> None:
+        self.steps += 1
+        self._stand_where_the_record_says(self.names[self.steps % len(self.names) :][:1])
+
+    def _stand_where_the_record_says(self, names: list[str]) -> None:
         with Session(self.world.database.engine) as session:
             for slug in ("terms", "privacy"):
                 checks.in_force_is_derived(session, self.ledger, slug, self.memory, self.now)
-            for name in self.names:
+            for name in names:
                 user = users.user(session, name)
                 found = standing.standing(session, user, zone=ZONE, now=self.now)
+                checks.every_way_agrees(session, self.world.database, user, found, self.now)
                 checks.binding_is_justified(session, user, self.ledger, self.memory, self.now)
                 checks.blocks_are_justified(found, self.ledger, self.now)
 
 
+# 2,000 steps, or 20,000 at night.
+EXAMPLES = {"nightly": 800}.get(os.environ.get("HYPOTHESIS_PROFILE", ""), 80)
 TestRules = Rules.TestCase
-TestRules.settings = hypothesis_settings(max_examples=60, stateful_step_count=25)
+TestRules.settings = hypothesis_settings(max_examples=EXAMPLES, stateful_step_count=25)

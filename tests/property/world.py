@@ -26,8 +26,15 @@ TABLES = (
     "requests",
     "events",
     "users",
+    "graces",
 )
-START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+# A Monday; the evening of a month's last day; an hour before summer time begins, and before it ends, in Berlin.
+STARTS = [
+    datetime(2026, 3, 2, 9, 0, tzinfo=UTC),
+    datetime(2026, 1, 31, 22, 30, tzinfo=UTC),
+    datetime(2026, 3, 29, 0, 0, tzinfo=UTC),
+    datetime(2026, 10, 25, 0, 0, tzinfo=UTC),
+]
 
 
 @cache
