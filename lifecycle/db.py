@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 from sqlalchemy import (
     Boolean,
     DateTime,
+    Double,
     Enum,
     Float,
     Integer,
@@ -95,6 +96,7 @@ STRICT_NAMES: dict[type[Any], str] = {
     BigInteger: "INTEGER",
     DateTime: "TEXT",
     Enum: "TEXT",
+    Double: "REAL",
     Float: "REAL",
     Integer: "INTEGER",
     JSON: "TEXT",

@@ -59,6 +59,7 @@ class Settings(BaseSettings):
     smtp_connections: Annotated[int, Field(ge=1, le=100)] = 10
     smtp_timeout_seconds: Annotated[float, Field(gt=0, le=600)] = 30.0
     lease_seconds: Annotated[float, Field(gt=0)] = 120.0
+    relay_per_second: Annotated[int, Field(ge=0)] = 0
     relay_per_hour: Annotated[int, Field(ge=0)] = 0
 
     discord_token: str = ""

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import Index, LargeBinary, Text, UniqueConstraint, text
+from sqlalchemy import Double, Index, LargeBinary, Text, UniqueConstraint, text
 
 from lifecycle.models.base import STRICT, Field, SQLModel, choice, instant, key, maybe_instant
 from lifecycle.states import MAX_DOUBTS, PENDING_STATUSES, AttemptOutcome, Channel, NoticeStatus, Purpose, ReportKind
@@ -122,3 +122,14 @@ class Campaign(SQLModel, table=True):
     paused_at: datetime | None = maybe_instant()
     cancelled_at: datetime | None = maybe_instant()
     cancelled_reason: str = Field(default="", sa_type=Text)
+
+
+class RelayBucket(SQLModel, table=True):
+    """How many mails may still leave for one limit of the relay, as it stood at an instant; see notices/pacing.py."""
+
+    __tablename__ = "relay_buckets"
+    __table_args__ = STRICT
+
+    name: str = Field(primary_key=True)
+    level: float = Field(sa_type=Double)
+    at: datetime = instant()

@@ -13,13 +13,14 @@ from time import monotonic
 from sqlmodel import Session
 
 from lifecycle.db import Database
-from lifecycle.notices import claiming, recording
+from lifecycle.notices import claiming, pacing, recording
 from lifecycle.notices.recording import Handover, Outcome
 from lifecycle.notices.smtp import Relay
 from lifecycle.settings import Settings
 
 MOST_RESERVED = 256
 GATHER_SECONDS = 0.002  # the fewer commits the better, and a person does not notice
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.005, 1.0  # seconds between looks at the relay's limits
 SOON_SECONDS = 0.5  # what is reserved should have left by then, for what is urgent comes behind it
 
 
@@ -35,6 +36,7 @@ class Dispatcher:
         self._ready: list[Handover] = []
         self._running = set[asyncio.Task[Outcome]]()
         self._finished: list[Outcome] = []
+        self._pause = 0.0
         self._batch, self._reserved_at, self._recovered_at = settings.smtp_connections, -inf, -inf
 
     async def drain(self) -> int:
@@ -59,11 +61,14 @@ class Dispatcher:
         while True:
             await self._recover()
             self._more.clear()
+            self._pause = 0.0
             looked, begun = await self._turn()
             self._running |= {self._start(handover) for handover in begun}
             tried += len(begun)
             if self._running:
                 await self._wait()
+            elif self._pause:
+                await asyncio.sleep(self._pause)
             elif not looked:
                 await self._release()
                 return tried
@@ -98,12 +103,25 @@ class Dispatcher:
     ) -> tuple[int, list[Handover], list[Handover]]:
         now = self._clock()
         recording.record(session, finished, settings=self._settings, now=now)
+        allowed = pacing.allowance(session, self._settings, now=now) if room else None
+        if allowed is not None:
+            room = min(room, allowed.mails)
+            want = min(want, max(room, 0 if ready else 1))  # one at least, to know whether any waits
         looked = 0
         if want:
             looked, reserved = claiming.reserve(session, limit=want, settings=self._settings, now=now)
             ready = sorted(ready + reserved, key=lambda handover: handover.priority)
-        begun = claiming.begin(session, ready[:room], settings=self._settings, now=now) if room and ready else []
-        return looked + len(ready[:room]), begun, ready[room:]
+        first, rest = ready[:room], ready[room:]
+        if allowed is not None:
+            urgent = [handover for handover in first if handover.priority == 0]
+            bulk = first[len(urgent) :][: max(min(allowed.bulk, room - len(urgent)), 0)]
+            first, rest = urgent + bulk, first[len(urgent) + len(bulk) :] + rest
+            if rest:
+                self._pause = min(max((allowed.next_at - now).total_seconds(), SHORTEST_PAUSE), LONGEST_PAUSE)
+        begun = claiming.begin(session, first, settings=self._settings, now=now) if first else []
+        if allowed is not None and begun:
+            pacing.spend(session, self._settings, len(begun), now=now)
+        return looked + len(first), begun, rest
 
     async def _wait(self) -> None:
         """Until some hand-overs have ended, for one transaction serves them all, or there is more to look for."""
