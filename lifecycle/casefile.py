@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from sqlmodel import Session, col, select
 
-from lifecycle import choices, clauses, engagements, history, requests, shapes
+from lifecycle import choices, clauses, engagements, history, requests, shapes, standing
 from lifecycle.documents import store
 from lifecycle.models import Choice, Document, Engagement, Notice, Request, Termination, Trace, User, Version
 from lifecycle.notices import keeping, outbox, reports
@@ -45,6 +45,7 @@ def _gather(session: Session, user: User, settings: Settings, now: datetime) -> 
     notices = outbox.notices(session, user=user, limit=1_000_000)
     endings = _of(session, Termination, user)
     bound = engagements.bound_versions(session, user, at=now)
+    why = standing.reasons(session, user, zone=settings.zone, at=now)
     grounds = [clause for ending in endings for clause in clauses.grounds(session, ending)]
     shown = {fact.version_id for fact, _ in facts} | {n.version_id for n in notices if n.version_id}
     shown |= {found.version.id for found in bound} | {_version_id(session, c.slug, c.version) for c in grounds}
@@ -54,7 +55,8 @@ def _gather(session: Session, user: User, settings: Settings, now: datetime) -> 
         "made_at": now,
         "operator": settings.operator,
         "user": shapes.user(user),
-        "bound": [_bound(session, found) for found in bound],
+        "bound": [shapes.bound(session, found, why.get(_slug(session, found.version.id), "")) for found in bound],
+        "surviving": shapes.surviving(clauses.still_binding(session, user, now=now)),
         "texts": [text for version in sorted(shown) for text in _texts(session, version, files)],
         "engagements": [
             shapes.engagement(session, fact) | {"ip": t.ip if t else "", "user_agent": t.user_agent if t else ""}
@@ -79,20 +81,17 @@ def _engagements(session: Session, user: User) -> list[tuple[Engagement, Trace |
     return [(fact, trace) for fact, trace in found]
 
 
+def _slug(session: Session, version_id: int) -> str:
+    return session.get_one(Document, session.get_one(Version, version_id).document_id).slug
+
+
 def _version_id(session: Session, slug: str, number: int) -> int:
     return store.version(session, store.document(session, slug), number).id
 
 
-def _bound(session: Session, found: engagements.Bound) -> Shape:
-    slug = session.get_one(Document, found.version.document_id).slug
-    proof = shapes.engagement(session, found.proof)
-    return {"document": slug, "version": found.version.number, "since": found.since, "proof": proof}
-
-
 def _texts(session: Session, version_id: int, files: Files) -> Iterator[Shape]:
     """Every language of a version: which one was shown stands with the engagement, where that is known."""
-    version = session.get_one(Version, version_id)
-    slug = session.get_one(Document, version.document_id).slug
+    version, slug = session.get_one(Version, version_id), _slug(session, version_id)
     for body in store.bodies(session, version):
         name = f"texts/{slug}/{version.number}.{body.locale}.md"
         files[name] = body.text.encode()

@@ -66,6 +66,28 @@ def surviving(session: Session, user: User, *, at: datetime) -> list[Clause]:
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class Surviving:
+    """What still holds for a user after the end of all their access, since when, and by which termination."""
+
+    termination: Termination
+    since: datetime
+    clauses: list[Clause]
+
+
+def still_binding(session: Session, user: User, *, now: datetime) -> Surviving | None:
+    """The sections that bind the user although access has ended; None while it has not.
+
+    They are those of the versions that bound when the end was decided, as its notice names them, by the marks as they
+    stand now. What ends a part of the service, or for a time, leaves the whole text binding.
+    """
+    of_user = select(Termination).where(Termination.user_id == user.id).order_by(col(Termination.id).desc())
+    ended = next((one for one in session.exec(of_user) if one.is_whole and one.in_effect(now)), None)
+    if ended is None or ended.takes_effect_at is None:
+        return None
+    return Surviving(ended, ended.takes_effect_at, surviving(session, user, at=ended.decided_at))
+
+
 def _clause(session: Session, row: SectionRow) -> Clause:
     body = session.get_one(Body, row.body_id)
     version = session.get_one(Version, body.version_id)

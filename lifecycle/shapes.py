@@ -13,7 +13,8 @@ from sqlmodel import Session
 from lifecycle import clocks, requests
 from lifecycle.answers import curating
 from lifecycle.answers.answering import Answer, Quote
-from lifecycle.clauses import grounds
+from lifecycle.bindings import Bound
+from lifecycle.clauses import Surviving, grounds
 from lifecycle.documents import store
 from lifecycle.documents.compare import Change
 from lifecycle.documents.comparison import Comparison
@@ -144,6 +145,30 @@ def engagement(session: Session, fact: Engagement) -> Shape:
     names = ("kind", "at", "recorded_at", "actor", "channel", "sha256", "locale", "wording")
     slug = session.get_one(Document, about.document_id).slug
     return {"document": slug, "version": about.number} | {name: getattr(fact, name) for name in names}
+
+
+def surviving(found: Surviving | None) -> Shape:
+    """What still holds for a person after the end of their access; without one, of nothing."""
+    clauses = [
+        {
+            "document": clause.slug,
+            "version": clause.version,
+            "locale": clause.locale,
+            "number": clause.number,
+            "title": clause.title,
+            "anchor": clause.anchor,
+            "text": clause.text,
+        }
+        for clause in (found.clauses if found else ())
+    ]
+    return {"termination": found.termination.id if found else None, "since": found and found.since, "sections": clauses}
+
+
+def bound(session: Session, found: Bound, why: str) -> Shape:
+    """Which version binds, by which proof, and `why` it is that one and not the one in force."""
+    slug = session.get_one(Document, found.version.document_id).slug
+    proof = engagement(session, found.proof)
+    return {"document": slug, "version": found.version.number, "since": found.since, "proof": proof, "why": why}
 
 
 def grace(session: Session, found: Grace) -> Shape:

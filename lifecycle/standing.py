@@ -115,6 +115,11 @@ def standing(session: Session, user: User, *, zone: ZoneInfo, now: datetime) -> 
     return _stand(rows, found, own, zone, now)
 
 
+def reasons(session: Session, user: User, *, zone: ZoneInfo, at: datetime) -> dict[str, str]:
+    """By document, why the user was bound at `at` to the version they were bound to, and not to the one in force."""
+    return {found.slug: found.why for found in standing(session, user, zone=zone, now=at).documents}
+
+
 def check(database: Database, external_id: str, *, zone: ZoneInfo, now: datetime) -> Standing:
     """`standing` of a user by the host's id, for whoever asks all the time. Raises NotFound."""
     found = None

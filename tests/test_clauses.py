@@ -1,17 +1,19 @@
 """Clauses are quoted from the version that bound the user, in the user's language, and never from another one."""
 
+from dataclasses import replace
+
 import pytest
 from sqlmodel import Session
 
 from lifecycle import clauses, terminations
 from lifecycle.clauses import Clause, bound_sections, surviving
-from lifecycle.documents import store
+from lifecycle.documents import store, survival
 from lifecycle.documents.publishing import Publication, publish
 from lifecycle.errors import InvalidInput, NotFound, RuleRefused
 from lifecycle.models import User, Version
-from lifecycle.states import EngagementKind, Initiator, Mode
+from lifecycle.states import Emergency, EngagementKind, Initiator, Mode
 from tests.conftest import NOW
-from tests.helpers import DAY, ZONE, add_user, engage, published_terms
+from tests.helpers import DAY, TICK, ZONE, add_user, engage, published_terms
 
 BILINGUAL = {
     "en": "# Terms\n\n## 1. Use\n\nBe *nice*, see [the list](https://a.example).\n\n## 2. Liability\n\nNone.\n",
@@ -115,6 +117,35 @@ def test_nothing_survives_where_nothing_bound(session: Session) -> None:
     assert surviving(session, add_user(session), at=NOW) == []
     ada = bound_user(session)
     assert surviving(session, ada, at=NOW - DAY) == []
+
+
+def test_after_the_end_the_ledger_says_which_sections_of_which_version_still_hold(session: Session) -> None:
+    published_terms(session)
+    user = bound_user(session)
+    cause = terminations.Cause(Initiator.USER, "Enough.")
+    made = terminations.terminate(session, user, cause, effective_at=NOW + DAY, zone=ZONE, now=NOW)
+    assert clauses.still_binding(session, user, now=NOW + DAY - TICK) is None, "while there is access, all of it binds"
+    found = clauses.still_binding(session, user, now=NOW + DAY)
+    assert found is not None
+    assert (found.termination, found.since) == (made, NOW + DAY)
+    assert [(clause.slug, clause.version, clause.number) for clause in found.clauses] == [("terms", 1, "2")]
+    survival.mark(session, session.get_one(Version, 1), "1", now=NOW + DAY)
+    marked = clauses.still_binding(session, user, now=NOW + DAY)
+    assert marked is not None
+    assert [clause.number for clause in marked.clauses] == ["1", "2"], "a mark may come later"
+    terminations.reinstate(session, made, reason="Welcome back.", now=NOW + 2 * DAY)
+    assert clauses.still_binding(session, user, now=NOW + 2 * DAY) is None
+
+
+def test_what_ends_a_part_or_for_a_time_leaves_no_survivors(session: Session) -> None:
+    published_terms(session)
+    at_once = terminations.Cause(
+        Initiator.PROVIDER, "Spam.", emergency=Emergency.SAFETY, override_reason="It cannot wait."
+    )
+    for name, cause in (("ada", replace(at_once, scope="chat")), ("bob", replace(at_once, ends_at=NOW + 9 * DAY))):
+        user = bound_user(session, name)
+        assert terminations.terminate(session, user, cause, zone=ZONE, now=NOW).in_effect(NOW)
+        assert clauses.still_binding(session, user, now=NOW) is None
 
 
 def test_a_text_without_headings_is_one_clause_and_quoted_whole(session: Session) -> None:

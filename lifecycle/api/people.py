@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import StreamingResponse
 from sqlmodel import Session
 
-from lifecycle import activity, engagements, graces, responses, shapes, standing, users
+from lifecycle import activity, clauses, engagements, graces, responses, shapes, standing, users
 from lifecycle.api import inputs
 from lifecycle.api.desk import Here, Shape
 from lifecycle.documents import store
@@ -43,13 +43,20 @@ def stream_standing(desk: Here, names: Annotated[list[str], Depends(_names)]) ->
 def get_bound(desk: Here, external_id: str, document: str, at: inputs.Instant | None = None) -> Shape:
     def work(session: Session) -> Shape:
         user, about = users.user(session, external_id), store.document(session, document)
-        found = engagements.bound(session, user, about, at=at or desk.now)
+        instant = at or desk.now
+        why = standing.reasons(session, user, zone=desk.settings.zone, at=instant).get(document, "")
+        found = engagements.bound(session, user, about, at=instant)
         if found is None:
-            return {"document": document, "version": None, "since": None, "proof": None}
-        proof = shapes.engagement(session, found.proof)
-        return {"document": document, "version": found.version.number, "since": found.since, "proof": proof}
+            return {"document": document, "version": None, "since": None, "proof": None, "why": why}
+        return shapes.bound(session, found, why)
 
     return desk.read(work)
+
+
+@router.get("/users/{external_id}/surviving")
+def get_surviving(desk: Here, external_id: str) -> Shape:
+    """The sections that still hold for a user after the end of all their access."""
+    return desk.read(lambda s: shapes.surviving(clauses.still_binding(s, users.user(s, external_id), now=desk.now)))
 
 
 @router.post("/users/{external_id}/engagements", status_code=201)

@@ -10,7 +10,7 @@ import typer
 from sqlmodel import Session
 
 from lifecycle import engagements, shapes, users
-from lifecycle.cli import promising
+from lifecycle.cli import promising, surviving
 from lifecycle.cli.comparing import Format, print_comparison
 from lifecycle.cli.desk import INSTANT_HELP, Desk, open_desk
 from lifecycle.cli.output import JsonFlag, print_facts, print_json, print_line, print_table
@@ -21,6 +21,7 @@ from lifecycle.models import Document, Version
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 app.command("promises")(promising.command)
+app.command("survival")(surviving.command)
 
 Slug = Annotated[str, typer.Argument(help="The document, such as privacy-policy.")]
 Locale = Annotated[str, typer.Option("--locale", help="The language wanted, such as de or de-AT.")]

@@ -41,7 +41,7 @@ def command(
                 promises.mark(session, document, mark, locale=language, kind=kind, value=value, now=desk.now)
             if unmark:
                 promises.unmark(session, document, unmark, locale=language, now=desk.now)
-            found = promises.promises(session, _wanted(session, document, version))
+            found = promises.promises(session, wanted(session, document, version))
             return [asdict(promise) for promise in found if not locale or promise.locale == locale]
 
         found = desk.database.run(work) if mark or unmark else desk.database.read(work)
@@ -55,7 +55,8 @@ def command(
     return print_table(headers, rows, zone=desk.zone, empty=NONE_FOUND)
 
 
-def _wanted(session: Session, document: Document, number: int | None) -> Version:
+def wanted(session: Session, document: Document, number: int | None) -> Version:
+    """The version by its number, else the newest; raises NotFound."""
     if number is not None:
         return store.version(session, document, number)
     newest = store.versions(session, document)[-1:]

@@ -10,7 +10,7 @@ import typer
 from sqlmodel import Session, col, select
 
 from lifecycle import activity as activities
-from lifecycle import casefile, engagements, erasure, ledger, sealing, shapes, users
+from lifecycle import casefile, clauses, engagements, erasure, ledger, sealing, shapes, users
 from lifecycle import standing as standings
 from lifecycle.cli.desk import INSTANT_HELP, Desk, open_desk
 from lifecycle.cli.output import (
@@ -27,7 +27,7 @@ from lifecycle.cli.output import (
 )
 from lifecycle.documents import store
 from lifecycle.errors import InvalidInput, NotFound
-from lifecycle.models import Document, Termination
+from lifecycle.models import Termination
 from lifecycle.user_files import ImportReport, import_users
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
@@ -83,7 +83,15 @@ def show(user: User, as_json: JsonFlag = False) -> None:
             f"Termination {ending['id']} ({ending['state']}) by {ending['initiated_by']}, decided "
             f"{spoken(ending['decided_at'], desk.zone)}: {ending['reason']}"
         )
-    return None
+    return _print_surviving(found["surviving"], desk)
+
+
+def _print_surviving(found: shapes.Shape, desk: Desk) -> None:
+    if not found["sections"]:
+        return
+    print_line(f"Access ended {spoken(found['since'], desk.zone)}; what still holds:")
+    rows = [(part["document"], part["version"], part["number"], part["title"]) for part in found["sections"]]
+    print_table(("Document", "Version", "Section", "Title"), rows, zone=desk.zone)
 
 
 def _shown(session: Session, external_id: str, desk: Desk) -> shapes.Shape:
@@ -93,7 +101,12 @@ def _shown(session: Session, external_id: str, desk: Desk) -> shapes.Shape:
         "user": shapes.user(user),
         "engagements": [shapes.engagement(session, fact) for fact in ledger.record(session, user)],
         "terminations": [shapes.termination(session, found, now=desk.now) for found in session.exec(endings)],
+        "surviving": _surviving(session, external_id, desk),
     }
+
+
+def _surviving(session: Session, external_id: str, desk: Desk) -> shapes.Shape:
+    return shapes.surviving(clauses.still_binding(session, users.user(session, external_id), now=desk.now))
 
 
 @app.command()
@@ -111,6 +124,7 @@ def standing(
         if file is not None:
             return _stream(file, desk)
         found = standings.check(desk.database, user or "", zone=desk.zone, now=desk.now)
+        surviving = desk.database.read(_surviving, found.user, desk)
     if as_json:
         return print_json(found)
     print_line(f"{found.decision.upper()}: {found.why}")
@@ -119,7 +133,8 @@ def standing(
         for d in found.documents
     ]
     headers = ("Document", "Decision", "State", "Bound to", "by", "In force", "Due by", "Why")
-    return print_table(headers, rows, zone=desk.zone, empty="There are no documents yet, so nothing binds anyone.")
+    print_table(headers, rows, zone=desk.zone, empty="There are no documents yet, so nothing binds anyone.")
+    return _print_surviving(surviving, desk)
 
 
 def _stream(file: Path, desk: Desk) -> None:
@@ -145,29 +160,26 @@ def bound(
     if as_json:
         return print_json(found)
     rows = [
-        (b["document"], b["version"], b["since"], b["proof"]["kind"], b["proof"]["version"], b["proof"]["at"])
+        (b["document"], b["version"], b["since"], b["proof"]["kind"], b["proof"]["version"], b["proof"]["at"], b["why"])
         for b in found
     ]
-    headers = ("Document", "Version", "Since", "Proof", "of version", "at")
+    headers = ("Document", "Version", "Since", "Proof", "of version", "at", "Why")
     return print_table(headers, rows, zone=desk.zone, empty=f"Nothing bound {user} then.")
 
 
 def _bound(session: Session, external_id: str, slug: str | None, at: str | None, desk: Desk) -> list[shapes.Shape]:
     user, instant = users.user(session, external_id), desk.when(at, "--at") or desk.now
+    why = standings.reasons(session, user, zone=desk.zone, at=instant)
     if slug is None:
         found = engagements.bound_versions(session, user, at=instant)
     else:
         one = engagements.bound(session, user, store.document(session, slug), at=instant)
         if one is None:
-            raise NotFound(f"No version of {slug!r} bound user {external_id!r} at {instant.isoformat()}.")
+            told = f"No version of {slug!r} bound user {external_id!r} at {instant.isoformat()}. {why.get(slug, '')}"
+            raise NotFound(told.strip())
         found = [one]
-    return [_bound_shape(session, one) for one in found]
-
-
-def _bound_shape(session: Session, found: engagements.Bound) -> shapes.Shape:
-    slug = session.get_one(Document, found.version.document_id).slug
-    proof = shapes.engagement(session, found.proof)
-    return {"document": slug, "version": found.version.number, "since": found.since, "proof": proof}
+    slugs = {document.id: document.slug for document in store.documents(session)}
+    return [shapes.bound(session, one, why.get(slugs[one.version.document_id], "")) for one in found]
 
 
 @app.command("case-file")

@@ -8,7 +8,7 @@ from sqlalchemy import update
 from sqlmodel import Session, col, select
 
 from lifecycle import history, regimes
-from lifecycle.documents import planning, practice, review, store
+from lifecycle.documents import planning, practice, review, store, survival
 from lifecycle.documents.planning import Day, MailPlan, Unreached
 from lifecycle.documents.practice import Plan, Practice
 from lifecycle.errors import Conflict, InvalidInput, RuleRefused
@@ -187,6 +187,7 @@ def rehearse(
     rehearsal.warnings.extend(_warnings(session, version, publication, rehearsal, zone))
     kept = Plan(now, effective_at, announced=publication.announced, zone=zone)
     rehearsal.warnings.extend(practice.disagreements(session, version, kept, done or Practice()))
+    rehearsal.warnings.extend(survival.advice(session, version))
     return rehearsal
 
 

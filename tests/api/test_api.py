@@ -15,6 +15,7 @@ def test_the_host_records_an_acceptance_and_asks_who_is_bound(client: TestClient
     assert client.post("/users/ada/engagements", json=told).status_code == 201
     bound = client.get("/users/ada/bound", params={"document": "terms"}).json()
     assert (bound["version"], bound["proof"]["kind"]) == (1, "accepted")
+    assert bound["why"] == "Bound to version 1 of terms (accepted)."
     assert client.get("/users/ada/standing").json()["decision"] == "allow"
 
 
@@ -80,3 +81,11 @@ def test_the_standing_of_many_is_streamed_in_their_order(client: TestClient) -> 
     assert found[0] == client.get("/users/ada/standing").json()
     assert found[1]["problem"] == "There is no user 'nobody'."
     assert client.post("/standing", content=b"\xff").status_code == 422
+
+
+def test_after_the_end_the_host_asks_which_sections_still_hold(client: TestClient) -> None:
+    client.post("/users/ada/engagements", json={"document": "terms", "version": 1, "kind": "accepted"})
+    assert client.get("/users/ada/surviving").json() == {"termination": None, "since": None, "sections": []}
+    client.post("/users/ada/terminations", json={"initiated_by": "user", "reason": "Enough."})
+    [left] = client.get("/users/ada/surviving").json()["sections"]
+    assert (left["document"], left["version"], left["number"]) == ("terms", 1, "2")

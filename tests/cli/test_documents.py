@@ -400,3 +400,16 @@ def test_a_mark_that_cannot_be_is_refused(stocked: Assent, unchanged: Callable[[
     assert "'30 days'" in stocked.refused(*promises, "--mark", "be kind", "--kind", "notice", "--value", "soon")
     assert "No marked sentences" in stocked.refused(*promises, "--unmark", "be kind")
     assert "--kind" in stocked.wrong(*promises, "--mark", "be kind")
+
+
+# --- survival
+
+
+def test_sections_that_survive_are_proposed_marked_and_unmarked(stocked: Assent) -> None:
+    survival = ("document", "survival", "terms")
+    shown = [(one["number"], one["marked"]) for one in stocked.done(*survival, "--version", 1, "--json").json]
+    assert shown == [("2", True)]
+    assert "proposed" in stocked.done(*survival, "--version", 1, "--unmark", "2").out
+    marked = stocked.done(*survival, "--version", 1, "--mark-proposed", "--mark", "Use", "--json").json
+    assert [(one["number"], one["marked"]) for one in marked] == [("1", True), ("2", True)]
+    assert "no section '99'" in stocked.refused(*survival, "--mark", "99")

@@ -96,6 +96,22 @@ def test_accepting_binds_and_accepting_twice_is_one_fact(stocked: Assent):
     assert bound["proof"]["sha256"] == first["sha256"]
 
 
+def test_what_binds_says_why_and_after_the_end_what_still_holds(stocked: Assent):
+    stocked.done("accept", "ada", "terms")
+    stocked.done("version", "publish", "terms", 2, "--mode", "continued_use", "--no-notify")
+    (bound,) = stocked.done("user", "bound", "ada", "--json").json
+    assert (bound["version"], bound["why"]) == (
+        1,
+        "Not told of version 2 of terms yet, so no deadline runs; version 1 still binds.",
+    )
+    assert "what still holds" not in stocked.done("user", "show", "ada").out
+    stocked.done("terminate", "ada", "--by", "user", "--reason", "Enough.")
+    for command in ("show", "standing"):
+        out = stocked.done("user", command, "ada").out
+        assert "what still holds" in out
+        assert "Liability" in out
+
+
 def test_before_the_acceptance_nothing_bound(stocked: Assent):
     stocked.done("accept", "ada", "terms")
     assert stocked.done("user", "bound", "ada", "--at", "-1d").out == "Nothing bound ada then.\n"
