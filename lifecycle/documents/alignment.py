@@ -95,9 +95,10 @@ def _alike(a: Side, b: Side) -> Iterator[tuple[int, int]]:
     for i in a.free:
         for pair in a.pairs(i):
             holders[pair].append(i)
+    telling = {pair: places for pair, places in holders.items() if len(places) <= COMMON}
     scored = []
     for j in b.free:
-        near = Counter(chain.from_iterable(h for pair in b.pairs(j) if len(h := holders.get(pair, [])) <= COMMON))
+        near = Counter(chain.from_iterable(telling[pair] for pair in telling.keys() & b.pairs(j)))
         scored += [(_likeness(a.pairs(i), b.pairs(j)), i, j) for i, _ in near.most_common(5)]
     return ((i, j) for likeness, i, j in sorted(scored, key=lambda s: (-s[0], s[1:])) if likeness >= ALIKE)
 

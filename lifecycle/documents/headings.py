@@ -5,16 +5,18 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
 from markdown_it.token import Token
 
-from lifecycle.documents.markdown import blocks, line_starts, spans, spoken
+from lifecycle.documents.markdown import PIECES, blocks, line_starts, spans, spoken
 
 POINT = 6  # how deep a point without the number above it lies
 LONGEST = 120  # characters of a title; a longer line is a sentence
+REMEMBERED = 20_000  # characters of a piece up to which what was found in it is kept for the next version
 BOLD, NUMBERED = 7, 17  # ranks below the six levels of Markdown, and below each other
 
 _ATTRIBUTES = re.compile(r" ?\{:? ?#(?P<anchor>[\w.:-]{1,80})[^{}]{0,80}\}$")
@@ -54,7 +56,17 @@ _PARAGRAPH = [
 ]
 _DATE = re.compile(r"\d{1,2}[.)]?(?:\s(?:de\s)?[^\W\d_]{3,}\.?){1,2},?\s(?:de\s)?\d{4}\W*(?:г\.|r\.)?", re.IGNORECASE)
 _BOLD = re.compile(r"\W{0,3}(?:\*\*|__)")
-_LIKELY = re.compile(rf"\W{{0,4}}(?:\*\*|__|\d|\(?[A-Za-z]{{1,4}}\)|{_WORDS}|[第제])")
+_BEGINS = rf"(?:\*\*|__|\d|\(?[A-Za-z]{{1,4}}\)|{_WORDS}|[第제])"
+_LIKELY = re.compile(rf"\W{{0,4}}{_BEGINS}")
+# A line without which nothing in a piece is a heading: in a quote or under a bullet nothing is.
+_PROMISING = re.compile(
+    rf"\n\ufeff? {{0,3}}(?:#|(?:=+|-+)[ \t]*$|(?![ \t>]|[-+*][ \t])[^\S\n]*[^\w\n]{{0,4}}{_BEGINS})", re.MULTILINE
+)
+# After a blank line, what stands at the margin and is no list goes on nothing above it, unless one of these is about:
+# fences, HTML that reaches over blank lines, link definitions, which hold for the whole text, lone carriage returns.
+_SEAM = re.compile(r"\n\n(?=[^\W\d_]|\*\*\w|#{1,6} )")
+_PLAIN_HEADING = re.compile(r"(#{1,6}) +([^\s\\`*_\[\]<>&!#](?:[^\n\\`*_\[\]<>&!#]*[^\s\\`*_\[\]<>&!#])?)[ \t]*\n+")
+_SPREADING = re.compile(r"```|~~~|<(?:script|pre|style|textarea|[!?])|\]:|\r", re.IGNORECASE)
 _STOP = re.compile(r"[.;,!。！]\W*$")
 _DATED = re.compile(r"\d{4}\W*$|\d{1,2}[./-]\d{1,2}[./-]\d{2,4}")
 
@@ -78,16 +90,48 @@ class Heading:
 
 def headings(body: str) -> list[Heading]:
     """What begins the sections of a body, in order: every heading of CommonMark at the top level, bold lines
-    standing as headings, titled items of numbered lists, and numbered paragraphs where there are several."""
+    standing as headings, titled items of numbered lists, and numbered paragraphs where there are several.
+
+    There are none in a text of more than PIECES lines and cells, which is none that anyone reads.
+    """
+    if max(body.count("\n"), body.count("\r")) + body.count("|") > PIECES:
+        return []
     found = list(_found(body))
     ranks = Counter(heading.rank for heading in found)
     return [heading for heading in found if heading.rank < NUMBERED or ranks[heading.rank] > 1]
 
 
 def _found(body: str) -> Iterator[Heading]:
+    """Most of a text is prose in which nothing can begin: it is cut in pieces, and only the others are parsed."""
+    whole = _SPREADING.search(body)
+    for start, end in [(0, len(body))] if whole else pairwise(_seams(body)):
+        piece = body[start:end]
+        if whole or _PROMISING.search("\n" + piece):
+            read = in_piece if len(piece) < REMEMBERED else in_piece.__wrapped__
+            for heading in read(piece, last=end == len(body)):
+                yield replace(heading, start=heading.start + start, end=heading.end + start)
+
+
+def _seams(body: str) -> Iterator[int]:
+    """Where a text may be cut and its pieces still read the same: before plain paragraphs, around headings."""
+    yield 0
+    for start, end in pairwise([0, *(seam.end() for seam in _SEAM.finditer(body)), len(body)]):
+        after = body.find("\n\n", start, end) + 2 if body.startswith("#", start) else end
+        yield from (after, end) if start + 1 < after < end else (end,)
+
+
+@lru_cache(maxsize=1024)  # two versions of a text have most of their pieces in common
+def in_piece(piece: str, *, last: bool) -> tuple[Heading, ...]:
+    return tuple(_parsed(piece, last=last))
+
+
+def _parsed(piece: str, *, last: bool) -> Iterator[Heading]:
+    if plain := _PLAIN_HEADING.fullmatch(piece):
+        yield _heading(len(plain[1]), plain[2], 0, piece.index("\n") + 1)
+        return
     environment: dict[str, Any] = {}
-    starts = line_starts(body)
-    tokens = blocks(body, environment)
+    starts = line_starts(piece)
+    tokens = blocks(piece, environment)
     for place, (opening, inline) in enumerate(pairwise(tokens)):
         if inline.type != "inline" or opening.map is None:
             continue
@@ -95,7 +139,7 @@ def _found(body: str) -> Iterator[Heading]:
         if opening.type == "heading_open" and opening.level == 0:
             text = spoken(spans(inline.content, environment))
             yield _heading(int(opening.tag[1]), text, start, end)
-        elif opening.type == "paragraph_open" and (place + 3 < len(tokens) or "\n" in inline.content):
+        elif opening.type == "paragraph_open" and (not last or place + 3 < len(tokens) or "\n" in inline.content):
             line_end = starts[opening.map[0] + 1]
             yield from _in_paragraph(tokens, place, environment, start, line_end)
 

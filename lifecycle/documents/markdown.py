@@ -10,9 +10,13 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 MARKDOWN = MarkdownIt("commonmark").enable("table")
+_WITHOUT_TABLES = MarkdownIt("commonmark")  # for texts without a bar, which have none
 
 # The line endings of CommonMark and no others: str.splitlines would also cut at \f, \x85 and \u2028.
 LINE_END = re.compile(r"\r\n?|\n")
+
+# Lines and cells: four times what the richest real texts have. What has more is not read for its markup.
+PIECES = 30_000
 
 _TAG = re.compile(r"<[^<>]*>")
 
@@ -26,7 +30,8 @@ def blocks(body: str, environment: dict[str, Any]) -> list[Token]:
     """The block tokens of a body; their line map counts its lines; link definitions go to the environment."""
     tokens: list[Token] = []
     source = LINE_END.sub("\n", body.removeprefix("\ufeff")).replace("\0", "\ufffd")
-    MARKDOWN.block.parse(source, MARKDOWN, environment, tokens)
+    parser = MARKDOWN if "|" in source else _WITHOUT_TABLES
+    parser.block.parse(source, parser, environment, tokens)
     return tokens
 
 

@@ -18,6 +18,7 @@ from lifecycle.documents.markdown import plain as plain
 
 PREAMBLE_ANCHOR = "_top"
 SLUG_LENGTH = 80
+_HYPHENS = {n: "-" for n in range(128) if not chr(n).isalnum()}
 
 
 class Addressable(Protocol):
@@ -141,14 +142,21 @@ def _anchors(heads: Sequence[Heading], paths: Sequence[tuple[str, ...]]) -> Iter
 
 def _slug(text: str) -> str:
     """Letters of every script, accents off Latin ones, the rest a hyphen; cut at a word."""
+    folded = text.casefold()
+    words = (folded if folded.isascii() else _without_accents(folded)).translate(_HYPHENS)
+    words = re.sub(r"-+", "-", words).strip("-")
+    short = words[:SLUG_LENGTH]
+    return words if words == short else short.rpartition("-")[0] or short
+
+
+def _without_accents(folded: str) -> str:
+    """Letters, digits and the marks that belong to their script; hyphens for all else."""
     kept: list[str] = []
-    for char in unicodedata.normalize("NFKD", text.casefold()):
+    for char in unicodedata.normalize("NFKD", folded):
         mark = unicodedata.category(char)[0] == "M"
         if not (mark and kept and (kept[-1].isascii())):
             kept.append(char if char.isalnum() or (mark and kept) else "-")
-    words = unicodedata.normalize("NFC", re.sub(r"-+", "-", "".join(kept))).strip("-")
-    short = words[:SLUG_LENGTH]
-    return words if words == short else short.rpartition("-")[0] or short
+    return unicodedata.normalize("NFC", "".join(kept))
 
 
 def _only(candidates: Iterable[S]) -> S | None:

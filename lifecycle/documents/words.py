@@ -63,7 +63,7 @@ def count(edits: Iterable[Edit], kind: EditKind) -> int:
 
 def mark(old: str, new: str) -> tuple[Edit, ...]:
     """The edits that lead from the old text to the new one; those not added, joined, are the old text exactly."""
-    return tuple(_merged(_edits(old, new)))
+    return tuple(_some(EditKind.KEPT, old) if old == new else _merged(_edits(old, new)))
 
 
 def _edits(old: str, new: str) -> Iterator[Edit]:

@@ -15,7 +15,7 @@ from mdit_py_plugins.deflist import deflist_plugin
 from mdit_py_plugins.footnote import footnote_plugin
 
 from lifecycle.documents.compare import Change
-from lifecycle.documents.markdown import line_starts
+from lifecycle.documents.markdown import PIECES, line_starts
 from lifecycle.documents.sections import Addressable, Section, split
 from lifecycle.documents.words import Edit, EditKind, words
 
@@ -65,7 +65,6 @@ NEAR = 300
 
 # Four times what the richest real texts ask for: what asks for more is shown without its markup.
 STEPS = 15_000
-PIECES = 30_000  # lines and cells
 # Deeper than this the parser drops what it reads.
 DEPTH = 20
 

@@ -76,6 +76,32 @@ def test_setext_headings_count_like_atx_ones():
     ]
 
 
+LINES = [
+    "", "", "", "Some words.", "Words (a)", "More", "**Bold**", "**Bold** and not", "# One", "## 2. Two", " ### 3",
+    "#hash",
+    "===", "---", "1. Scope", "2. Said in a whole sentence.", "1.1 Part", "(a) point", "- item", "  - deeper",
+    "- # no heading",
+    "   indented", "    code", "\tcode", "> quote", "> # no heading", "| a | b |", "|---|---|", "<table>", "</table>",
+    "<!-- hidden", "-->", "```", "[Word]: /address", "[Word]", "Article 5", "§ 7 Rest", "\u00a0**Bold**", "1.", "* * *",
+]  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(LINES), max_size=14).map("\n".join))
+def test_the_kind_of_line_ending_makes_no_difference(body):
+    """A text with carriage returns is parsed whole, one without them in pieces, of which most are passed over."""
+    windows = body.replace("\n", "\r\n")
+    one, other = split(body), split(windows)
+    assert [(s.level, s.number, s.title, s.anchor, s.path) for s in one] == [
+        (s.level, s.number, s.title, s.anchor, s.path) for s in other
+    ]
+    assert [body[s.start : s.end] for s in one] == [windows[s.start : s.end].replace("\r\n", "\n") for s in other]
+    assert [body[s.text_start :] for s in one] == [windows[s.text_start :].replace("\r\n", "\n") for s in other]
+
+
+def test_a_text_of_more_lines_than_anyone_reads_is_one_section():
+    assert only("# Title\n\n" + "a\n\n" * 20_000).level == 0
+
+
 @pytest.mark.parametrize("body", ["", "Just text.\n\nMore.", " \n\n", "\ufeff"])
 def test_text_without_headings_is_one_section(body):
     assert (only(body).level, only(body).anchor, joined(body)) == (0, "_top", body)

@@ -8,8 +8,9 @@ import html5lib
 import pytest
 
 from benchmarks.hostile_texts import NAMED
+from lifecycle.documents.markdown import PIECES
 from lifecycle.documents.sections import split
-from lifecycle.web.markup import PIECES, STEPS, text_html
+from lifecycle.web.markup import STEPS, text_html
 from tests.conftest import SHARED, needs_corpus
 from tests.web import hostile
 
