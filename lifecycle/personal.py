@@ -107,5 +107,5 @@ STAYS: dict[type[Any], tuple[str, str]] = {
 # kept without their asker, and the history, which holds ids and hashes.
 NOBODYS = frozenset(
     {"documents", "versions", "bodies", "sections", "origins", "promise_marks", "pins", "pin_places", "unanswered"}
-    | {"campaigns", "message_forms", "relay_buckets", "events", "timetable_marks", "alembic_version"}
+    | {"campaigns", "message_forms", "relay_buckets", "relay_outages", "events", "timetable_marks", "alembic_version"}
 )

@@ -15,7 +15,7 @@ from pathlib import Path
 from lifecycle import history
 from lifecycle.db import Database
 from lifecycle.errors import AssentError
-from lifecycle.notices import preview, signing
+from lifecycle.notices import breaker, preview, signing
 from lifecycle.notices.composing import compose
 from lifecycle.notices.rendering import Rendered, renderer
 from lifecycle.notices.smtp import Relay
@@ -78,6 +78,9 @@ def _database(settings: Settings) -> Iterator[Finding]:
             return
         database.require_current()
         yield Finding(Level.OK, "database", f"{database.shown_url} is at this release's {database.revision()}")
+        if outage := database.read(breaker.outage):
+            since = f"{outage.since:%Y-%m-%d %H:%M} UTC"
+            yield Finding(Level.FAULT, "mail relay", f"Since {since} it refuses everything, so no mail is tried.")
         problems = database.read(history.verify)
         yield from (Finding(Level.FAULT, "history", problem) for problem in problems)
         if not problems:

@@ -133,3 +133,17 @@ class RelayBucket(SQLModel, table=True):
     name: str = Field(primary_key=True)
     level: float = Field(sa_type=Double)
     at: datetime = instant()
+
+
+class RelayOutage(SQLModel, table=True):
+    """The relay refuses everything, for as long as the row stands; see notices/breaker.py. There is one relay."""
+
+    __tablename__ = "relay_outages"
+    __table_args__ = STRICT
+
+    name: str = Field(primary_key=True)
+    since: datetime = instant()
+    why: str = Field(sa_type=Text)
+    tries: int = 1
+    probe_at: datetime = instant()
+    probed: bool = False

@@ -115,12 +115,13 @@ def _attempt(handover: Handover, now: datetime) -> dict[str, Any]:
     }
 
 
-def release(session: Session, ready: Sequence[Handover]) -> None:
-    """Give back what was reserved and not begun."""
+def release(session: Session, ready: Sequence[Handover], *, due_at: datetime | None = None) -> None:
+    """Give back what was reserved and not begun, to be due then instead."""
+    back = {"claim": "", "lease_until": None} | ({"due_at": due_at} if due_at else {})
     for token in {handover.claim for handover in ready}:
         ours = (col(Notice.claim) == token, col(Notice.status).in_(PENDING_STATUSES))
         some = col(Notice.id).in_([handover.notice_id for handover in ready])
-        session.connection().execute(update(Notice).where(some, *ours).values(claim="", lease_until=None))
+        session.connection().execute(update(Notice).where(some, *ours).values(**back))
 
 
 # -- the message -------------------------------------------------------------------------------------------------------

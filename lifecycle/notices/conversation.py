@@ -8,13 +8,14 @@ import asyncio
 import re
 from collections.abc import Collection
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from lifecycle.states import AttemptOutcome
 
 UNSAFE = re.compile(r"[\x00-\x20\x7f<>]")
 MAX_REPLY_BYTES = 64 * 1024
+OF_MESSAGE = {552, 555}  # to MAIL: too big, or an option this message needs; all other words are of the sender
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,8 @@ class Reply:
     outcome: AttemptOutcome
     code: int | None
     text: str
+    of_relay: bool = False  # it came before any recipient was named, so it would be the same for every message
+    silent: bool = False  # nothing was said in time
 
 
 class Cut(Exception):
@@ -34,7 +37,7 @@ class Conversation(asyncio.Protocol):
     """A relay that has let us in. One transaction at a time; `lost` says why there can be no other."""
 
     def __init__(self, transport: Any, extensions: Collection[str], *, timeout: float) -> None:
-        self.lost = ""
+        self.lost, self.silent = "", False
         self._transport, self._extensions, self._timeout = transport, extensions, timeout
         self._loop = asyncio.get_running_loop()
         self._buffer = bytearray()
@@ -43,6 +46,7 @@ class Conversation(asyncio.Protocol):
         self._waiter: asyncio.Future[None] | None = None
         self._wanted = 0
         self._unfinished = False
+        self._nobody_named = True  # the first reply that is awaited knows of no recipient
         transport.set_protocol(self)
 
     # -- the transaction -------------------------------------------------------------------------------------------
@@ -57,19 +61,20 @@ class Conversation(asyncio.Protocol):
         try:
             refused = await self._envelope(sender, address, len(message))
         except Cut as cut:  # nothing of the message has left; the relay may have said why, as with 421
-            bad = next((reply for reply in self._replies if reply[0] >= 400), None)
-            return _judged(*bad) if bad else Reply(AttemptOutcome.DEFERRED, None, str(cut))
+            of_relay = self._nobody_named and not self._replies
+            return self._refusal() or Reply(AttemptOutcome.DEFERRED, None, str(cut), of_relay, self.silent)
         if refused is not None:
             return refused
         try:
             code, text = await self._say(_stuffed(message), 1)
         except Cut as cut:  # whether the relay took the message stays open
-            return Reply(AttemptOutcome.UNKNOWN, None, str(cut))
+            return Reply(AttemptOutcome.UNKNOWN, None, str(cut), silent=self.silent)
         self._unfinished = False
         return _judged(code, text)
 
     async def _envelope(self, sender: str, address: str, size: int) -> Reply | None:
         """Come to where the message may follow; the relay's refusal if it does not let us."""
+        self._nobody_named = True
         if self._unfinished and (await self._say(b"RSET\r\n", 1))[0] >= 400:
             self.abort("the relay would not forget the message before")
             raise Cut(self.lost)
@@ -81,13 +86,33 @@ class Conversation(asyncio.Protocol):
         steps = [f"MAIL FROM:<{sender}>{extensions}\r\n", f"RCPT TO:<{address}>\r\n", "DATA\r\n"]
         self._unfinished = True
         for group in [steps] if "pipelining" in self._extensions else [[step] for step in steps]:
+            self._nobody_named = group[0] is steps[0]
             code, _ = await self._say("".join(group).encode(), len(group))
-            bad = next((reply for reply in self._replies if not 200 <= reply[0] < 400), None)
-            if bad is not None:
+            if refusal := self._refusal():
                 if group[-1] == "DATA\r\n" and code == 354:  # it went through all the same: RFC 2920, 3.1
                     await self._say(b".\r\n", 1)
-                return _judged(*bad)
+                return refusal
         return None
+
+    def _refusal(self) -> Reply | None:
+        """The first reply that lets us go no further. One to MAIL is of the relay, and final for no message."""
+        for nth, (code, text) in enumerate(self._replies):
+            if not 200 <= code < 400:
+                reply = _judged(code, text)
+                if self._nobody_named and nth == 0 and code not in OF_MESSAGE:
+                    reply = replace(reply, outcome=AttemptOutcome.DEFERRED, of_relay=True)
+                return reply
+        return None
+
+    async def try_sender(self, sender: str) -> Reply | None:
+        """Begin a message of this sender and take it back; the relay's refusal, if it does not let us."""
+        try:
+            await self._say(f"MAIL FROM:<{sender}>\r\n".encode(), 1)
+            refusal = self._refusal()
+            await self._say(b"RSET\r\n", 1)
+        except Cut as cut:
+            return self._refusal() or Reply(AttemptOutcome.DEFERRED, None, str(cut), True, self.silent)
+        return refusal
 
     async def _say(self, data: bytes, replies: int) -> tuple[int, str]:
         """Write, and wait for that many replies; the last one. All of them stand in `_replies` until the next word."""
@@ -96,7 +121,7 @@ class Conversation(asyncio.Protocol):
         self._replies.clear()
         self._wanted = replies
         self._waiter = waiter = self._loop.create_future()
-        silence = self._loop.call_later(self._timeout, self.abort, f"no answer for {self._timeout:g} seconds")
+        silence = self._loop.call_later(self._timeout, self._fall_silent)
         self._transport.write(data)
         try:
             await waiter
@@ -139,6 +164,10 @@ class Conversation(asyncio.Protocol):
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_exception(Cut(why))
         self._transport.abort()
+
+    def _fall_silent(self) -> None:
+        self.silent = True
+        self.abort(f"no answer for {self._timeout:g} seconds")
 
     async def quit(self) -> None:
         """Say goodbye and hang up."""

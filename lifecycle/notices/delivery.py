@@ -13,7 +13,8 @@ from time import monotonic
 from sqlmodel import Session
 
 from lifecycle.db import Database
-from lifecycle.notices import claiming, pacing, recording
+from lifecycle.notices import breaker, claiming, pacing, recording
+from lifecycle.notices.domains import STUCK_SECONDS, Domains
 from lifecycle.notices.recording import Handover, Outcome
 from lifecycle.notices.smtp import Relay
 from lifecycle.settings import Settings
@@ -30,6 +31,7 @@ class Dispatcher:
     def __init__(self, database: Database, settings: Settings, *, clock: Callable[[], datetime]) -> None:
         self._database, self._settings, self._clock = database, settings, clock
         self._relay = Relay(settings)
+        self._refusals, self._domains = breaker.Refusals(), Domains(settings.smtp_connections)
         self._busy = asyncio.Lock()
         self._more = asyncio.Event()
         self._stopping = False
@@ -46,6 +48,7 @@ class Dispatcher:
         """
         async with self._busy:
             self._recovered_at = -inf
+            await self._probe()
             return await self._drain()
 
     def close(self) -> None:
@@ -63,6 +66,7 @@ class Dispatcher:
             self._more.clear()
             self._pause = 0.0
             looked, begun = await self._turn()
+            self._domains.begin(begun)
             self._running |= {self._start(handover) for handover in begun}
             tried += len(begun)
             if self._running:
@@ -72,6 +76,13 @@ class Dispatcher:
             elif not looked:
                 await self._release()
                 return tried
+
+    async def _probe(self) -> None:
+        """While the relay refuses everything, knock when it is time to."""
+        if self._stopping or await self._database.aread(breaker.outage) is None:
+            return
+        if await self._database.arun(breaker.take_probe, now=self._clock()) and not await self._relay.refusal():
+            await self._database.arun(breaker.let_in)
 
     async def _recover(self) -> None:
         """Take up, from time to time, what workers that died left in doubt."""
@@ -103,6 +114,10 @@ class Dispatcher:
     ) -> tuple[int, list[Handover], list[Handover]]:
         now = self._clock()
         recording.record(session, finished, settings=self._settings, now=now)
+        outage = self._refusals.count(session, [outcome.reply for outcome in finished], now=now)
+        if outage is not None:
+            room = min(room, max(outage.probed - len(self._running), 0))
+            want = min(want, room)
         allowed = pacing.allowance(session, self._settings, now=now) if room else None
         if allowed is not None:
             room = min(room, allowed.mails)
@@ -111,7 +126,11 @@ class Dispatcher:
         if want:
             looked, reserved = claiming.reserve(session, limit=want, settings=self._settings, now=now)
             ready = sorted(ready + reserved, key=lambda handover: handover.priority)
-        first, rest = ready[:room], ready[room:]
+        chosen = self._domains.choose(ready, room, now=now)
+        first, rest = chosen.first, chosen.rest
+        for until, away in chosen.put_off.items():
+            claiming.release(session, away, due_at=until)
+            looked += len(away)
         if allowed is not None:
             urgent = [handover for handover in first if handover.priority == 0]
             bulk = first[len(urgent) :][: max(min(allowed.bulk, room - len(urgent)), 0)]
@@ -126,13 +145,20 @@ class Dispatcher:
     async def _wait(self) -> None:
         """Until some hand-overs have ended, for one transaction serves them all, or there is more to look for."""
         more = asyncio.create_task(self._more.wait())
-        done, _ = await asyncio.wait({more, *self._running}, return_when=asyncio.FIRST_COMPLETED)
-        if more not in done and len(self._running) > 1:
+        done, _ = await asyncio.wait(
+            {more, *self._running},
+            timeout=STUCK_SECONDS if self._ready else None,
+            return_when=asyncio.FIRST_COMPLETED,
+        )
+        if done and more not in done and len(self._running) > 1:
             done, _ = await asyncio.wait(self._running, timeout=GATHER_SECONDS)
         more.cancel()
         ended = {task for task in self._running if task.done()}
         self._running -= ended
-        self._finished += [task.result() for task in ended]
+        outcomes = [task.result() for task in ended]
+        for outcome in outcomes:
+            self._domains.end(outcome.handover, outcome.reply, now=outcome.at)
+        self._finished += outcomes
 
     def _start(self, handover: Handover) -> asyncio.Task[Outcome]:
         return asyncio.create_task(self._hand_over(handover), name=str(handover.notice_id))

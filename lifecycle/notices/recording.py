@@ -133,7 +133,7 @@ def _conclude(session: Session, notice: Notice, outcome: Outcome, settings: Sett
     match reply.outcome:
         case AttemptOutcome.SENT:
             prove_sent(session, notice, settings, sent_at=outcome.at, now=now)
-        case AttemptOutcome.DEFERRED if reply.code is None or notice.attempts < MAX_ATTEMPTS:
+        case AttemptOutcome.DEFERRED if reply.of_relay or notice.attempts < MAX_ATTEMPTS:
             notice.due_at = next_try(now, notice.attempts, random.random())
             move(session, notice, NoticeStatus.DEFERRED, reason=reply.text, now=now)
         case AttemptOutcome.UNKNOWN:

@@ -6,6 +6,7 @@ from urllib.parse import unquote, urlsplit
 
 import aiosmtplib
 
+from lifecycle.notices import addresses
 from lifecycle.notices.conversation import Conversation, Reply
 from lifecycle.settings import Settings
 from lifecycle.states import AttemptOutcome
@@ -27,6 +28,7 @@ class Relay:
             "password": unquote(url.password) if url.password else None,
             "timeout": settings.smtp_timeout_seconds,
         }
+        self._sender = addresses.return_path(settings, 0)
         self._idle: list[Conversation] = []
 
     async def send(self, sender: str, address: str, message: bytes) -> Reply:
@@ -45,7 +47,7 @@ class Relay:
                 conversation.abort("the relay closed the service")
             if not conversation.lost:
                 self._idle.append(conversation)
-            elif idle and reply.outcome is AttemptOutcome.DEFERRED and reply.code in (None, SERVICE_CLOSING):
+            elif idle and _may_be_old(reply):
                 continue
             return reply
 
@@ -67,20 +69,28 @@ class Relay:
             client.close()
             code = getattr(error, "code", None)
             text = str(getattr(error, "message", "") or error) or type(error).__name__
-            return Reply(AttemptOutcome.DEFERRED, code if isinstance(code, int) and code >= 400 else None, text)
+            said = code if isinstance(code, int) and code >= 400 else None
+            return Reply(AttemptOutcome.DEFERRED, said, text, of_relay=True)
         extensions = {name for name in ("pipelining", "smtputf8", "size") if client.supports_extension(name)}
         assert client.protocol is not None
         return Conversation(client.protocol.transport, extensions, timeout=self._options["timeout"])
 
     async def refusal(self) -> str:
-        """Why no connection can be made now; empty when the relay answers."""
+        """Why no mail of ours can be handed over now, whoever it is for; empty when the relay would take one."""
         conversation = await self._open()
         if isinstance(conversation, Reply):
             return conversation.text
+        refused = await conversation.try_sender(self._sender)
         await conversation.quit()
-        return ""
+        return refused.text if refused else ""
 
     async def close(self) -> None:
         """Say goodbye on every connection."""
         idle, self._idle = self._idle, []
         await asyncio.gather(*(conversation.quit() for conversation in idle))
+
+
+def _may_be_old(reply: Reply) -> bool:
+    """Whether the connection may have been closed while it lay idle; one that fell silent over a recipient was not."""
+    closed = reply.outcome is AttemptOutcome.DEFERRED and reply.code in (None, SERVICE_CLOSING)
+    return closed and (reply.of_relay or not reply.silent)

@@ -21,6 +21,7 @@ from lifecycle.settings import Settings
 from lifecycle.states import Channel, NoticeStatus, Purpose
 
 NOBODY = -1  # no key of a user: a link in a test mail acts for nobody
+UNNUMBERED = 0  # a notice that is only shown is none
 MARK = "[Test] "
 
 
@@ -58,29 +59,28 @@ def send_test(
     It is marked in its subject and recorded as a test; its links act for nobody, and it tells nobody. Raises
     InvalidInput for what is no address, and what `publish` raises.
     """
-    checked = users.check_email(address)
-    with _published(session, version, publication, settings.zone, now):
-        reader = User(id=NOBODY, external_id=f"test-{secrets.token_hex(8)}", email=checked, created_at=now)
-        if like is not None:
-            reader.locale, reader.time_zone = like.locale, like.time_zone
-        session.add(reader)
-        session.flush()
-        tried = _written(session, version, reader, Channel.EMAIL, settings, mark=MARK, now=now)
-        message, message_id = tried.message, tried.message_id
     test = Notice(
-        key=tried.key,
+        key=outbox.notice_key(Purpose.TEST, f"version:{version.id}:{secrets.token_hex(8)}", "-", Channel.EMAIL),
         purpose=Purpose.TEST,
         channel=Channel.EMAIL,
-        address=checked,
+        address=users.check_email(address),
         created_at=now,
         due_at=now,
         priority=Purpose.TEST.priority,
         status=NoticeStatus.OWED,
-        message=message,
-        message_id=message_id,
     )
     session.add(test)
-    session.flush()
+    session.flush()  # so that it has a number: the Message-ID and the reply address name it
+    with _published(session, version, publication, settings.zone, now):
+        reader = User(id=NOBODY, external_id=f"test-{secrets.token_hex(8)}", email=test.address, created_at=now)
+        if like is not None:
+            reader.locale, reader.time_zone = like.locale, like.time_zone
+        session.add(reader)
+        session.flush()
+        tried = _written(session, version, reader, Channel.EMAIL, settings, as_=test, now=now)
+        message, message_id = tried.message, tried.message_id
+    test.message, test.message_id = message, message_id
+    session.add(test)
     history.record(session, actor, "tested", "version", version.id, now=now, notice=test.id)
     return test
 
@@ -104,18 +104,19 @@ def _written(
     channel: Channel,
     settings: Settings,
     *,
-    mark: str = "",
+    as_: Notice | None = None,
     now: datetime,
 ) -> Notice:
-    thing = f"version:{version.id}" if not mark else f"version:{version.id}:{secrets.token_hex(8)}"
-    purpose = Purpose.TEST if mark else Purpose.VERSION_PUBLISHED
+    """The notice of the version; `as_` the test that it is to leave as, marked, instead of the one to come."""
+    key = outbox.notice_key(Purpose.VERSION_PUBLISHED, f"version:{version.id}", str(user.id), channel)
     notice = Notice(
-        key=outbox.notice_key(purpose, thing, str(user.id), channel),
+        id=as_.id if as_ else UNNUMBERED,
+        key=as_.key if as_ else key,
         purpose=Purpose.VERSION_PUBLISHED,
         channel=channel,
         user_id=user.id,
         version_id=version.id,
-        priority=purpose.priority,
+        priority=Purpose.VERSION_PUBLISHED.priority,
     )
-    claiming.write(session, notice, settings, mark=mark, now=now)
+    claiming.write(session, notice, settings, mark=MARK if as_ else "", now=now)
     return notice

@@ -8,7 +8,7 @@ from lifecycle import users
 from lifecycle.db import Database
 from lifecycle.errors import AssentError
 from lifecycle.models import Request
-from lifecycle.notices import outbox
+from lifecycle.notices import breaker, outbox
 from lifecycle.states import NoticeStatus
 
 
@@ -41,5 +41,6 @@ def _metrics(session: Session) -> str:
     lines = ["# TYPE assent_notices gauge"]
     lines += [f'assent_notices{{status="{status.value}"}} {counts.get(status, 0)}' for status in NoticeStatus]
     lines += ["# TYPE assent_requests_open gauge", f"assent_requests_open {waiting}"]
+    lines += ["# TYPE assent_relay_outage gauge", f"assent_relay_outage {int(breaker.outage(session) is not None)}"]
     lines += ["# TYPE assent_users gauge", f"assent_users {users.count(session)}"]
     return "\n".join(lines) + "\n"

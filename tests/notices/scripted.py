@@ -67,6 +67,21 @@ class ScriptedRelay:
     stalled: asyncio.Queue[str] = field(default_factory=asyncio.Queue)  # the recipient of each hand-over that hangs
     released: asyncio.Event = field(default_factory=asyncio.Event)
     lines: list[asyncio.StreamWriter] = field(default_factory=list)
+    door: asyncio.Server | None = None
+    conversations: set[asyncio.Task[None]] = field(default_factory=set)
+
+    async def open(self) -> None:
+        """Listen, at the port it had before."""
+        self.door = await asyncio.start_server(self._answer, "127.0.0.1", self.port, reuse_address=True)
+        self.port = self.door.sockets[0].getsockname()[1]
+
+    def shut(self) -> None:
+        """Refuse connections from now on."""
+        assert self.door is not None
+        self.door.close()
+
+    def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.conversations.add(asyncio.create_task(self.serve(reader, writer)))
 
     @property
     def url(self) -> str:
@@ -104,22 +119,17 @@ class ScriptedRelay:
 async def scripted(*script: Fault, **facts: object) -> AsyncIterator[ScriptedRelay]:
     """A relay that follows the script, and does as usual where that says nothing."""
     relay = ScriptedRelay(list(script), **facts)  # type: ignore[arg-type]
-    conversations: set[asyncio.Task[None]] = set()
-
-    def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        conversations.add(asyncio.create_task(relay.serve(reader, writer)))
-
-    server = await asyncio.start_server(answer, "127.0.0.1", 0)
-    relay.port = server.sockets[0].getsockname()[1]
+    await relay.open()
     try:
         yield relay
     finally:
-        server.close()
-        for conversation in conversations:
+        relay.shut()
+        for conversation in relay.conversations:
             conversation.cancel()
-        await asyncio.gather(*conversations, return_exceptions=True)
+        await asyncio.gather(*relay.conversations, return_exceptions=True)
         await relay.hang_up()
-        await server.wait_closed()
+        assert relay.door is not None
+        await relay.door.wait_closed()
 
 
 class _HungUp(Exception):

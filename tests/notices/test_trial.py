@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from email import message_from_bytes
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from lifecycle.documents import store
 from lifecycle.documents.publishing import Publication, publish
 from lifecycle.errors import InvalidInput, NotFound, RuleRefused
 from lifecycle.models import Notice, Version
-from lifecycle.notices import claiming, outbox, trial
+from lifecycle.notices import addresses, claiming, outbox, trial
 from lifecycle.notices.delivery import Dispatcher
 from lifecycle.settings import Settings
 from lifecycle.states import Channel, Initiator, Mode, NoticeStatus, Purpose
@@ -159,6 +160,18 @@ def test_each_test_mail_is_one_of_its_own_and_passes_ahead_of_campaigns(sqlite: 
     first, second = sqlite.read(outbox.notices)
     assert first.message_id != second.message_id
     assert first.priority < Purpose.VERSION_PUBLISHED.priority
+
+
+def test_a_test_mail_names_its_own_notice_in_its_message_id_and_reply_address(
+    sqlite: Database, settings: Settings
+) -> None:
+    sqlite.run(draft)
+    taking = settings.model_copy(update={"inbox_address": "assent@in.acme.example"})
+    test = sqlite.run(send_test, "me@example.com", taking)
+    mail = message_from_bytes(test.message or b"")
+    assert mail["Message-ID"] == test.message_id
+    assert addresses.notice_of(test.message_id) == test.id
+    assert addresses.read(taking, str(mail["Reply-To"])) == (addresses.Post.REPLY, test.id)
 
 
 def test_a_test_mail_wants_an_address(sqlite: Database, settings: Settings) -> None:
