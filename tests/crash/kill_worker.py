@@ -12,6 +12,7 @@ import asyncio
 import os
 import random
 import secrets
+import signal
 import sys
 import tempfile
 import time
@@ -189,6 +190,9 @@ class Worker:
         if self._running.returncode is None:
             self._running.kill()
         await self._close()
+
+    def send_signal(self, number: signal.Signals) -> None:
+        self._running.send_signal(number)
 
     async def stop(self) -> None:
         """SIGTERM, and the end it comes to by itself."""
