@@ -38,7 +38,7 @@ class Dispatcher:
         self._ready: list[Handover] = []
         self._running = set[asyncio.Task[Outcome]]()
         self._finished: list[Outcome] = []
-        self._pause = 0.0
+        self._pause, self._made_way = 0.0, False
         self._batch, self._reserved_at, self._recovered_at = settings.smtp_connections, -inf, -inf
 
     async def drain(self) -> int:
@@ -64,11 +64,13 @@ class Dispatcher:
         while True:
             await self._recover()
             self._more.clear()
-            self._pause = 0.0
+            self._pause, self._made_way = 0.0, False
             looked, begun = await self._turn()
             self._domains.begin(begun)
             self._running |= {self._start(handover) for handover in begun}
             tried += len(begun)
+            if self._made_way:
+                continue
             if self._running:
                 await self._wait()
             elif self._pause:
@@ -130,7 +132,7 @@ class Dispatcher:
         first, rest = chosen.first, chosen.rest
         for until, away in chosen.put_off.items():
             claiming.release(session, away, due_at=until)
-            looked += len(away)
+        self._made_way = bool(chosen.put_off)
         if allowed is not None:
             urgent = [handover for handover in first if handover.priority == 0]
             bulk = first[len(urgent) :][: max(min(allowed.bulk, room - len(urgent)), 0)]
