@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from datetime import UTC, datetime
 from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from lifecycle import history
 from lifecycle.db import Database
@@ -111,6 +113,41 @@ def _bot(settings: Settings) -> Iterator[Finding]:
         yield Finding(Level.NOTE, "Discord bot", "The Discord bot is off: set ASSENT_DISCORD_TOKEN.")
 
 
+def _inbox(settings: Settings) -> Iterator[Finding]:
+    if not settings.inbox_address:
+        word = "Bounces are taken by `assent notice bounce` and provider hooks alone: set ASSENT_INBOX_ADDRESS."
+        yield Finding(Level.NOTE, "mail inbox", word)
+    elif not settings.inbox_listen:
+        word = f"No worker here takes mail to {settings.inbox_address}: set ASSENT_INBOX_LISTEN on one of them."
+        yield Finding(Level.NOTE, "mail inbox", word)
+    else:
+        yield _listener(settings.inbox_listen)
+
+
+def _listener(where: str) -> Finding:
+    """A worker that takes mail there, a place that one could take, or neither."""
+    url = urlsplit(where)
+    place = str(url.hostname), int(url.port or 0)
+    try:
+        with socket.create_connection(place, timeout=3) as line:
+            line.settimeout(3)
+            if line.recv(3) == b"220":
+                return Finding(Level.OK, "mail inbox", f"mail is taken at {where}")
+        return Finding(
+            Level.FAULT, "mail inbox", f"Something else than a mail server is at ASSENT_INBOX_LISTEN {where}."
+        )
+    except TimeoutError:
+        return Finding(Level.FAULT, "mail inbox", f"What is at ASSENT_INBOX_LISTEN {where} does not answer.")
+    except OSError:
+        pass
+    try:
+        socket.create_server(place, family=socket.AF_INET6 if ":" in place[0] else socket.AF_INET).close()
+    except OSError as error:
+        word = f"ASSENT_INBOX_LISTEN {where} cannot be had here: {error.strerror}."
+        return Finding(Level.FAULT, "mail inbox", word)
+    return Finding(Level.NOTE, "mail inbox", f"No worker takes mail at {where} now; `assent serve` will.")
+
+
 def _dkim(settings: Settings) -> Iterator[Finding]:
     if settings.dkim_key is None:
         yield Finding(Level.NOTE, "DKIM", "Mails are not signed here; most relays sign them.")
@@ -130,6 +167,7 @@ CHECKS = {
     "database": _database,
     "templates": _templates,
     "mail relay": _relay,
+    "mail inbox": _inbox,
     "DKIM": _dkim,
     "Discord bot": _bot,
 }

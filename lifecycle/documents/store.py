@@ -16,7 +16,20 @@ from lifecycle.models import Body, Document, SectionRow, Version
 from lifecycle.states import DocumentKind
 
 SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*\Z")
-RESERVED = {"admin", "answer", "api", "healthz", "metrics", "readyz", "static"}
+RESERVED = {
+    "admin",
+    "answer",
+    "api",
+    "documents",
+    "feed",
+    "healthz",
+    "hooks",
+    "metrics",
+    "prove",
+    "readyz",
+    "static",
+    "style",
+}
 LOCALE = re.compile(r"[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*\Z")
 
 

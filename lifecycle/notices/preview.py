@@ -202,7 +202,7 @@ TURNS: dict[Purpose, list[Mapping[str, Any]]] = {
     Purpose.REQUEST_EXTENDED: [*_KINDS, {"external_id": ""}],
     Purpose.REQUEST_ANSWERED: _KINDS,
     Purpose.REQUEST_REFUSED: [*_KINDS, {"regime": "ccpa"}, {"regime": "contract"}, {"external_id": ""}],
-    Purpose.REQUEST_OVERDUE: [],
+    Purpose.REQUEST_OVERDUE: [*_KINDS],
     Purpose.ERASURE_SCHEDULED: [{"external_id": ""}],
 }
 for _turns in TURNS.values():

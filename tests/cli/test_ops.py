@@ -1,6 +1,7 @@
 """Setting up, keeping in order, and what a wrong surrounding is answered with."""
 
 import shutil
+import socket
 import sqlite3
 import stat
 import tomllib
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from lifecycle.cli import doctoring
 from lifecycle.db import Database, migrations
 from lifecycle.notices import preview, rendering
 from lifecycle.notices.rendering import Renderer
@@ -18,6 +20,7 @@ from tests.cli.conftest import Assent
 from tests.conftest import Mailbox
 
 SHIPPED = resource("cli") / "assent.toml"
+OPERATING = Path(__file__).parents[2] / "docs" / "operating.md"
 
 
 def test_init_makes_the_database_and_a_settings_file_only_its_owner_reads(assent: Assent):
@@ -39,14 +42,21 @@ def test_init_never_overwrites(assent: Assent):
 def test_the_settings_file_shows_every_setting_with_its_default():
     lines = SHIPPED.read_text().splitlines()
     shown = tomllib.loads(
-        "\n".join(line.removeprefix("# ") for line in lines if " = " in line and line.startswith("# "))
+        "\n".join(
+            line.removeprefix("# ") for line in lines if line.startswith("# [") or (" = " in line and line[0] == "#")
+        )
     )
     assert set(shown) == set(Settings.model_fields)
     shipped = load_settings(**shown)
-    unset = {"answer_threshold", "closest_threshold"}
+    unset = {"answer_threshold", "closest_threshold", "webhook"}
     assert {n: getattr(shipped, n) for n in shown if n not in unset} == {
         n: getattr(Settings(), n) for n in shown if n not in unset
     }
+
+
+def test_the_manual_names_every_setting():
+    manual = OPERATING.read_text()
+    assert [name for name in Settings.model_fields if f"ASSENT_{name.upper()}" not in manual] == []
 
 
 @pytest.mark.parametrize(
@@ -277,6 +287,22 @@ def test_doctor_looks_at_a_newer_database_and_an_unwritable_folder_and_goes_on(
     found = findings(stocked, 1)
     assert "ASSENT_DATA_DIR" in found["data folder"][0][1]
     assert found["mail relay"] == [("ok", "it answers")]
+
+
+def test_doctor_says_whether_bounces_and_replies_come_in(mailbox: Mailbox):
+    with socket.create_server(("127.0.0.1", 0)) as held:
+        free = f"lmtp://127.0.0.1:{held.getsockname()[1]}"
+    for address, listen, level, word in [
+        ("", "", "note", "set ASSENT_INBOX_ADDRESS."),
+        ("assent@in.acme.example", "", "note", "set ASSENT_INBOX_LISTEN on one of them."),
+        ("assent@in.acme.example", mailbox.url, "ok", f"mail is taken at {mailbox.url}"),
+        ("assent@in.acme.example", free, "note", "`assent serve` will."),
+        ("assent@in.acme.example", "lmtp://nowhere.invalid:8724", "FAULT", "cannot be had here"),
+    ]:
+        settings = Settings(inbox_address=address, inbox_listen=listen)
+        [found] = doctoring.CHECKS["mail inbox"](settings)
+        assert found.level == level
+        assert word in found.word
 
 
 # -- what stays up --------------------------------------------------------------------------------------------------

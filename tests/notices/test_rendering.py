@@ -196,6 +196,14 @@ def test_a_missing_value_inside_a_clause_is_an_error_too() -> None:
         renderer().render(Purpose.TERMINATION_NOTICE, values, locale="en")
 
 
+@pytest.mark.parametrize("channel", list(Channel))
+def test_staff_read_the_kind_of_an_overdue_request_in_their_own_language(channel: Channel) -> None:
+    for turn in turns(Purpose.REQUEST_OVERDUE):
+        mail = renderer().render(Purpose.REQUEST_OVERDUE, turn, locale="de", channel=channel)
+        assert f"({turn['kind']})" not in mail.text
+    assert "ein Antrag auf Löschung" in mail.text
+
+
 def test_a_missing_template_is_named() -> None:
     with pytest.raises(TemplateError, match=r"There is no template email/fr/reinstated\.md"):
         renderer().render(Purpose.REINSTATED, preview.sample(Purpose.REINSTATED), locale="fr")

@@ -16,6 +16,7 @@ from lifecycle.models import Engagement, Trace
 from lifecycle.scheduler import utc_now
 from lifecycle.settings import Settings
 from lifecycle.states import EngagementKind, Mode
+from lifecycle.web import feeds, health, pages
 from lifecycle.web.markup import TAGS, change_html, text_html
 from tests.conftest import NOW
 from tests.helpers import add_user, engage, next_version, published_terms
@@ -140,3 +141,13 @@ def test_what_lies_far_from_a_change_is_left_out_of_a_comparison_and_counted() -
     assert "<del>The</del><ins>An</ins> end." in shown
     assert "unchanged words" in shown
     assert len(shown) < 600
+
+
+def test_no_document_can_hide_behind_a_page_of_assent(settings: Settings, sqlite: Database) -> None:
+    """Each page's first word that would be a slug is refused as one."""
+    public = pages.Pages(settings, sqlite, lambda: NOW)
+    routers = [health.routes(sqlite), feeds.routes(public), pages.routes(public)]
+    paths = [str(getattr(route, "path", "")) for router in routers for route in router.routes]
+    words = {path.split("/")[1].partition(".")[0] for path in paths}
+    taken = {word for word in words if store.SLUG.match(word)}
+    assert {"prove", "answer", "documents"} <= taken <= store.RESERVED
