@@ -86,8 +86,8 @@ def _require_erasable(session: Session, user: User) -> None:
         raise Conflict(f"{user.external_id} was erased at {user.erased_at.isoformat()} already.")
     if (hold := standing_hold(session, user)) is not None:
         raise RuleRefused(
-            f"A legal hold of {hold.placed_at.isoformat()} keeps the data of user {user.external_id!r}: {hold.reason} "
-            "Release it first."
+            f"A legal hold of {hold.placed_at.isoformat()} keeps the data of user {user.external_id!r} "
+            f"(its reason: {hold.reason}). Release it first."
         )
     if under_way := forgetting.on_their_way(session, Notice.user_id == user.id):
         raise Conflict(f"Notice {under_way[0].id} is on its way to user {user.external_id!r}; try again in a minute.")

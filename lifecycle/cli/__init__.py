@@ -25,7 +25,7 @@ COMMANDS = {
     "migrate": ("ops", "Bring the database to this release."),
     "doctor": ("ops", "Check settings, database, templates and mail, and say what is wrong."),
     "import": ("bringing", "Import texts: a file, a folder, or the whole history of a git repository."),
-    "document": ("document", "Documents: list, show, compare, promises, history."),
+    "document": ("document", "Documents: list, show, compare, promises, survival, history."),
     "version": ("version", "Versions: draft, rehearse, publish, withdraw."),
     "rollout": ("rollout", "Roll-outs: list, show, start, pause, resume, cancel."),
     "user": ("user", "Users: import, show, standing, bound, activity, case-file, erase, hold, release."),

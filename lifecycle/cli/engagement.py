@@ -25,6 +25,8 @@ Wording = Annotated[str, typer.Option("--wording", help="The words that the user
 At = Annotated[str | None, typer.Option("--at", help=f"When it happened, if not now: {INSTANT_HELP}.")]
 Command = Callable[..., None]
 
+SPOKEN = {EngagementKind.OBJECTED: "objected to", EngagementKind.WITHDRAWN: "withdrew from"}
+
 
 def _command(name: str, kind: EngagementKind, help_text: str) -> Command:
     @app.command(name, help=help_text)
@@ -41,7 +43,7 @@ def _command(name: str, kind: EngagementKind, help_text: str) -> Command:
         if as_json:
             return print_json(found)
         return print_line(
-            f"Recorded: {user} {kind.value} version {found['version']} of {slug} ({found['locale']}, "
+            f"Recorded: {user} {SPOKEN.get(kind, kind.value)} version {found['version']} of {slug} ({found['locale']}, "
             f"SHA-256 {found['sha256'][:12]}…)."
         )
 
