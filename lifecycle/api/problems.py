@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
+from psycopg import DataError as DriverDataError
 from sqlalchemy.exc import DataError
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
@@ -34,6 +35,7 @@ def explain_errors(app: FastAPI) -> None:
         return Response(before.answer, before.status, {"Idempotency-Replayed": "true"}, "application/json")
 
     @app.exception_handler(DataError)
+    @app.exception_handler(DriverDataError)
     @app.exception_handler(OverflowError)
     @app.exception_handler(UnicodeEncodeError)
     async def beyond(request: Request, error: Exception) -> JSONResponse:

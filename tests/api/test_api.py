@@ -42,7 +42,7 @@ def test_a_notice_is_found_by_its_user_and_shown_whole(client: TestClient) -> No
     asked = {"user": "ada", "status": "owed", "purpose": "termination_notice"}
     [notice] = client.get("/notices", params=asked).json()["notices"]
     shown = client.get(f"/notices/{notice['id']}").json()
-    assert shown == notice | {"tries": [], "message": None}
+    assert shown == notice | {"tries": [], "reports": [], "message": None}
     assert client.get("/notices", params=asked | {"status": "sent"}).json()["notices"] == []
 
 

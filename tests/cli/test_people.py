@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.conftest import TERMS, Assent
+from tests.cli.conftest import Assent
 from tests.conftest import Mailbox
 
 
@@ -156,7 +156,7 @@ def test_choices_are_listed_and_the_latest_counts(stocked: Assent):
     stocked.done("choice", "set", "ada", "prompt_logging", "out")
     stocked.done("choice", "set", "ada", "prompt_logging", "in")
     assert [made["value"] for made in stocked.done("choice", "list", "ada", "--json").json] == [False, True]
-    assert stocked.wrong("choice", "set", "ada", "mood", "in")
+    assert "small letters" in stocked.refused("choice", "set", "ada", "My Mood", "in")
 
 
 # -- terminations ---------------------------------------------------------------------------------------------------
@@ -330,7 +330,6 @@ def test_an_empty_answer_is_refused(stocked: Assent, asked: int):
 def test_an_answer_from_the_versions_that_bind_the_user(stocked: Assent):
     stocked.done("accept", "ada", "terms")
     stocked.done("version", "publish", "terms", 2, "--mode", "explicit", "--no-notify")
-    question = ("ask", "Am I to be nice to others?", "--json")
+    question = ("ask", "What survives termination?", "--json")
     assert stocked.done(*question, "--user", "ada").json["quotes"][0]["version"] == 1
-    assert stocked.done(*question[:1], "Must I be kind to everyone?", "--json").json["quotes"][0]["version"] == 2
-    assert "nice" in TERMS
+    assert stocked.done(*question).json["quotes"][0]["version"] == 2
