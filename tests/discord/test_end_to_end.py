@@ -16,7 +16,7 @@ from lifecycle import requests, users
 from lifecycle.db import Database
 from lifecycle.models import Notice
 from lifecycle.notices import outbox
-from lifecycle.states import Channel, NoticeStatus, RequestKind
+from lifecycle.states import Channel, NoticeStatus, Purpose, RequestKind
 from tests.conftest import NOW, SHARED
 from tests.helpers import published_terms
 
@@ -104,12 +104,15 @@ class World:
         assert done.ephemeral
 
     async def notices(self, *statuses: NoticeStatus) -> list[Notice]:
-        """The notices, once they stand in these statuses."""
+        """The notices of answers, once they stand in these statuses."""
         await self.discord.until(lambda: self._statuses() == [*statuses], f"notices to be {statuses}")
-        return self.database.read(outbox.notices)
+        return self._answers()
 
     def _statuses(self) -> list[NoticeStatus]:
-        return [notice.status for notice in self.database.read(outbox.notices)]
+        return [notice.status for notice in self._answers()]
+
+    def _answers(self) -> list[Notice]:
+        return self.database.read(outbox.notices, purpose=Purpose.REQUEST_ANSWERED)
 
     def pings(self) -> list[str]:
         rooms = (self.general, self.staff, self.alice.dm_channel)

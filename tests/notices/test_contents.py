@@ -10,7 +10,7 @@ from sqlmodel import Session
 from lifecycle import links, requests, terminations
 from lifecycle.documents import publishing, store
 from lifecycle.documents.publishing import Publication, publish
-from lifecycle.models import Notice, Termination, User, Version
+from lifecycle.models import Notice, Request, Termination, User, Version
 from lifecycle.notices import contents, outbox
 from lifecycle.notices.rendering import renderer
 from lifecycle.settings import Settings
@@ -24,6 +24,13 @@ BILINGUAL = {
     "en": "# Terms\n\n## 1. Use\n\nBe *nice*.\n\n## 2. Liability\n\nNone.\n",
     "de": "# Bedingungen\n\n## 1. Nutzung\n\nSei *nett*.\n\n## 2. Haftung\n\nKeine.\n",
 }
+ABOUT_REQUESTS = [
+    Purpose.REQUEST_RECEIVED,
+    Purpose.REQUEST_EXTENDED,
+    Purpose.REQUEST_REFUSED,
+    Purpose.REQUEST_OVERDUE,
+    Purpose.ERASURE_SCHEDULED,
+]
 ABOUT_VERSIONS = [Purpose.VERSION_PUBLISHED, Purpose.ACCEPTANCE_REMINDER, Purpose.ACCEPTANCE_OVERDUE]
 
 
@@ -32,12 +39,10 @@ def settings(make_settings: Callable[..., Settings]) -> Settings:
     return make_settings(time_zone="Europe/Berlin", public_url=URL)
 
 
-def about(session: Session, purpose: Purpose, user: User, thing: Version | Termination) -> Notice:
-    """A notice owed to the user about the version or termination."""
-    version_id = thing.id if isinstance(thing, Version) else None
-    termination_id = thing.id if isinstance(thing, Termination) else None
-    named = f"thing:{thing.id}"
-    return outbox.owe(session, purpose, named, user=user, now=NOW, version_id=version_id, termination_id=termination_id)
+def about(session: Session, purpose: Purpose, user: User, thing: Version | Termination | Request) -> Notice:
+    """A notice owed to the user about the version, termination or request."""
+    column = f"{type(thing).__name__.lower()}_id"
+    return outbox.owe(session, purpose, f"thing:{thing.id}", user=user, now=NOW, **{column: thing.id})
 
 
 def values(session: Session, notice: Notice, settings: Settings, *, now: datetime = NOW) -> dict[str, Any]:
@@ -299,15 +304,14 @@ def test_the_record_holds_all_that_every_template_asks_for(session, settings, lo
     version = next_version(session, Mode.EXPLICIT, texts=BILINGUAL, deadline_days=14)
     tell(session, user, version)
     made = end(session, user, grounds=[("terms", "1")])
-    requests.answer(
-        session,
-        requests.open_request(session, RequestKind.APPEAL, subject="No", user=user, source="web", now=NOW),
-        "Yes.",
-        now=NOW,
-    )
+    words = {"subject": "Mine", "regime": "gdpr-12", "source": "web"}
+    asked = requests.open_request(session, RequestKind.ACCESS, user=user, now=NOW, **words)
+    asked.erase_at = NOW + 30 * DAY
+    requests.answer(session, asked, "Yes.", now=NOW)
+    things = dict.fromkeys(ABOUT_VERSIONS, version) | dict.fromkeys(ABOUT_REQUESTS, asked)
     for purpose in TEMPLATED:
         if purpose is not Purpose.REQUEST_ANSWERED:
-            about(session, purpose, user, version if purpose in ABOUT_VERSIONS else made)
+            about(session, purpose, user, things.get(purpose, made))
     notices = outbox.notices(session)
     assert {notice.purpose for notice in notices} == set(TEMPLATED)
     for notice in notices:

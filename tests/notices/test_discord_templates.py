@@ -339,6 +339,7 @@ def run(*words: str) -> Result:
 @pytest.mark.parametrize("locale", LOCALES)
 def test_a_preview_shows_a_message_as_it_leaves(purpose: Purpose, locale: str, monkeypatch) -> None:
     monkeypatch.setenv("ASSENT_OPERATOR", "Acme")
+    monkeypatch.setenv("ASSENT_TIME_ZONE", "Europe/Berlin")
     done = run("preview", purpose.value, "--channel", "discord", "--locale", locale)
     assert done.exit_code == 0
     assert done.output == render(purpose, preview.sample(purpose, operator="Acme", locale=locale), locale) + "\n"

@@ -191,15 +191,15 @@ def test_the_next_channel_is_tried_and_its_proof_counts_from_its_own_instant(ses
 
 
 def test_another_mail_about_the_version_that_did_arrive_is_proof_enough(session, settings: Settings) -> None:
-    notice = told(session, settings)
+    notice = told(session, settings, days=2)
     version = session.get_one(Version, notice.version_id)
     reminder, thing = Purpose.ACCEPTANCE_REMINDER, f"version:{version.id}:1d"
-    outbox.owe(session, reminder, thing, user=ada(session), version_id=version.id, now=NOW + HOUR)
-    send(session, settings, at=NOW + HOUR)
-    bounce(session, notice, settings, at=NOW + DAY)
+    outbox.owe(session, reminder, thing, user=ada(session), version_id=version.id, now=NOW + DAY)
+    send(session, settings, at=NOW + DAY)
+    bounce(session, notice, settings, at=NOW + 2 * DAY)
     proof = ledger.notified(session, ada(session), version)
     assert proof is not None
-    assert proof.at == NOW + HOUR
+    assert proof.at == NOW + DAY
 
 
 def test_mail_to_an_address_marked_bad_is_not_even_tried(session: Session, settings: Settings) -> None:
