@@ -41,8 +41,8 @@ def settings(make_settings: Callable[..., Settings]) -> Settings:
 
 def about(session: Session, purpose: Purpose, user: User, thing: Version | Termination | Request) -> Notice:
     """A notice owed to the user about the version, termination or request."""
-    column = f"{type(thing).__name__.lower()}_id"
-    return outbox.owe(session, purpose, f"thing:{thing.id}", user=user, now=NOW, **{column: thing.id})
+    about: dict[str, Any] = {f"{type(thing).__name__.lower()}_id": thing.id}
+    return outbox.owe(session, purpose, f"thing:{thing.id}", user=user, now=NOW, **about)
 
 
 def values(session: Session, notice: Notice, settings: Settings, *, now: datetime = NOW) -> dict[str, Any]:

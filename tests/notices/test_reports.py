@@ -52,10 +52,9 @@ def send(
     return taken
 
 
-def told(session: Session, settings: Settings, /, *, mode: Mode = Mode.EXPLICIT, days: int = 0, **facts: str) -> Notice:
+def told(session: Session, settings: Settings, /, *, mode: Mode = Mode.EXPLICIT, **facts: str) -> Notice:
     """`ada`, with the proof that her mail about version 1 of `terms` was sent."""
     _, version = published_terms(session, mode=mode)
-    version.deadline_days = version.deadline_days or days
     user = add_user(session, **facts)
     thing = f"version:{version.id}"
     owed = outbox.owe(session, Purpose.VERSION_PUBLISHED, thing, user=user, version_id=version.id, now=NOW)
@@ -191,15 +190,15 @@ def test_the_next_channel_is_tried_and_its_proof_counts_from_its_own_instant(ses
 
 
 def test_another_mail_about_the_version_that_did_arrive_is_proof_enough(session, settings: Settings) -> None:
-    notice = told(session, settings, days=2)
+    notice = told(session, settings)
     version = session.get_one(Version, notice.version_id)
-    reminder, thing = Purpose.ACCEPTANCE_REMINDER, f"version:{version.id}:1d"
-    outbox.owe(session, reminder, thing, user=ada(session), version_id=version.id, now=NOW + DAY)
-    send(session, settings, at=NOW + DAY)
-    bounce(session, notice, settings, at=NOW + 2 * DAY)
+    overdue, thing = Purpose.ACCEPTANCE_OVERDUE, f"version:{version.id}"
+    outbox.owe(session, overdue, thing, user=ada(session), version_id=version.id, now=NOW + HOUR)
+    send(session, settings, at=NOW + HOUR)
+    bounce(session, notice, settings, at=NOW + DAY)
     proof = ledger.notified(session, ada(session), version)
     assert proof is not None
-    assert proof.at == NOW + DAY
+    assert proof.at == NOW + HOUR
 
 
 def test_mail_to_an_address_marked_bad_is_not_even_tried(session: Session, settings: Settings) -> None:
