@@ -1,6 +1,6 @@
 """What one recipient domain may occupy of the connections, so that a slow or dead one never holds up the rest.
 
-A domain begins with few hand-overs at once and may have one more for each that is answered; some connections are
+A domain begins with few hand-overs at once and may have one more for each that is answered; of five connections one is
 always left to the others. Silence takes half of them away, and repeated silence closes the domain for a while.
 """
 
@@ -50,7 +50,7 @@ class Domains:
     """The recipient domains as this worker knows them."""
 
     def __init__(self, connections: int) -> None:
-        self._most = connections - max(connections // 5, 1) if connections > 1 else 1
+        self._most = connections - connections // 5  # of fewer than five none can be spared
         self._known: dict[str, Domain] = {}
 
     def choose(self, ready: Sequence[Handover], room: int, *, now: datetime) -> Choice:
