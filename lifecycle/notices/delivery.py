@@ -34,6 +34,7 @@ class Dispatcher:
         self._refusals, self._domains = breaker.Refusals(), Domains(settings.smtp_connections)
         self._busy = asyncio.Lock()
         self._more = asyncio.Event()
+        self._news = False  # kept until a connection is free: what fell due may be more urgent than what is reserved
         self._stopping = False
         self._ready: list[Handover] = []
         self._running = set[asyncio.Task[Outcome]]()
@@ -58,6 +59,7 @@ class Dispatcher:
     def nudge(self) -> None:
         """Let a drain under way look for what fell due meanwhile, if there is a free connection."""
         self._more.set()
+        self._news = True
 
     async def _drain(self) -> int:
         tried = 0
@@ -104,8 +106,9 @@ class Dispatcher:
 
     def _wanted(self) -> int:
         """How many to reserve: as many as leave soon, and only when the last of them are about to."""
-        if len(self._ready) >= self._settings.smtp_connections and not self._more.is_set():
+        if len(self._ready) >= self._settings.smtp_connections and not self._news:
             return 0
+        self._news = False
         took, self._reserved_at = monotonic() - self._reserved_at, monotonic()
         fits = self._batch * 2 if took < SOON_SECONDS else self._batch // 2
         self._batch = max(self._settings.smtp_connections, min(fits, MOST_RESERVED))
