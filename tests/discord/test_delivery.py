@@ -118,7 +118,7 @@ async def test_a_notice_that_broke_off_is_in_doubt_and_its_repeat_doubles_nothin
     live.database.run(end, facts="\n\n".join(RULES))
     live.discord.fail("create_message", 401, when=lambda call: call.body["nonce"].endswith(".2"))
     await live.begin()
-    (doubted,) = await live.notices(NoticeStatus.UNKNOWN)
+    (doubted,) = await live.notices(NoticeStatus.UNKNOWN, purpose=Purpose.TERMINATION_NOTICE)
     (tried,) = live.database.read(outbox.attempts, doubted)
     assert (tried.outcome, tried.code) == (AttemptOutcome.UNKNOWN, 401)
     assert tried.reply.startswith("2 of 5 messages arrived, then: 401")
@@ -127,7 +127,7 @@ async def test_a_notice_that_broke_off_is_in_doubt_and_its_repeat_doubles_nothin
         outbox.notice(session, doubted.id).due_at = NOW
 
     live.database.run(repeat_now)
-    (sent,) = await live.notices(NoticeStatus.SENT)
+    (sent,) = await live.notices(NoticeStatus.SENT, purpose=Purpose.TERMINATION_NOTICE)
     assert sent.message is not None
     assert [message.content for message in live.alice.dm_channel.messages] == split(sent.message.decode())
     assert live.pings() == []
@@ -140,7 +140,7 @@ async def test_a_notice_that_is_refused_halfway_goes_by_another_way(live: Live) 
     live.link(email="ada@example.com")
     live.discord.fail("create_message", 403, 50007, when=lambda call: call.body["nonce"].endswith(".1"))
     await live.begin()
-    refused, owed = await live.notices(NoticeStatus.FAILED, NoticeStatus.OWED)
+    refused, owed = await live.notices(NoticeStatus.FAILED, NoticeStatus.OWED, purpose=Purpose.TERMINATION_NOTICE)
     assert refused.reason.startswith("1 of 5 messages arrived, then: 403")
     assert owed.channel is Channel.EMAIL
 

@@ -103,16 +103,16 @@ class World:
         done = await self.sam.submit_modal(shown, text=text)
         assert done.ephemeral
 
-    async def notices(self, *statuses: NoticeStatus) -> list[Notice]:
-        """The notices of answers, once they stand in these statuses."""
-        await self.discord.until(lambda: self._statuses() == [*statuses], f"notices to be {statuses}")
-        return self._answers()
+    async def notices(self, *statuses: NoticeStatus, purpose: Purpose = Purpose.REQUEST_ANSWERED) -> list[Notice]:
+        """The notices of this purpose, once they stand in these statuses."""
 
-    def _statuses(self) -> list[NoticeStatus]:
-        return [notice.status for notice in self._answers()]
+        def found() -> list[Notice]:
+            return self.database.read(outbox.notices, purpose=purpose)
 
-    def _answers(self) -> list[Notice]:
-        return self.database.read(outbox.notices, purpose=Purpose.REQUEST_ANSWERED)
+        await self.discord.until(
+            lambda: [notice.status for notice in found()] == [*statuses], f"notices to be {statuses}"
+        )
+        return found()
 
     def pings(self) -> list[str]:
         rooms = (self.general, self.staff, self.alice.dm_channel)
