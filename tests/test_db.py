@@ -16,8 +16,8 @@ from lifecycle.settings import Settings
 from tests.conftest import NOW
 
 
-def test_migrations_go_up_agree_with_the_models_and_go_down(database_url: str) -> None:
-    database = Database(database_url)
+def test_migrations_go_up_agree_with_the_models_and_go_down(empty_database_url: str) -> None:
+    database = Database(empty_database_url)
     for _ in range(2):
         database.upgrade()
         database.check()
@@ -26,8 +26,10 @@ def test_migrations_go_up_agree_with_the_models_and_go_down(database_url: str) -
     database.close()
 
 
-def test_an_empty_database_is_set_up_at_first_use(database_url: str, make_settings: Callable[..., Settings]) -> None:
-    database = open_database(make_settings(database_url=database_url))
+def test_an_empty_database_is_set_up_at_first_use(
+    empty_database_url: str, make_settings: Callable[..., Settings]
+) -> None:
+    database = open_database(make_settings(database_url=empty_database_url))
     assert database.revision() == migrations()[-1]
     database.close()
 

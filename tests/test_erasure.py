@@ -27,7 +27,7 @@ from lifecycle.notices import outbox
 from lifecycle.notices.delivery import Dispatcher
 from lifecycle.settings import Settings
 from lifecycle.states import EngagementKind, Initiator, Mode, NoticeStatus, RequestKind, RequestOutcome
-from tests.conftest import NOW, Mailbox
+from tests.conftest import NOW, Mailbox, migrated
 from tests.erasure_world import (
     STEMS,
     arrive,
@@ -95,8 +95,7 @@ def test_a_fifth_of_the_people_leave_no_trace_and_nobody_else_changes(
     tmp_path: Path, mailbox: Mailbox, make_settings: Callable[..., Settings], log: Path
 ) -> None:
     folder = tmp_path / "data"
-    database = Database(f"sqlite:///{folder / 'assent.sqlite3'}")
-    database.upgrade()
+    database = Database(migrated(folder / "assent.sqlite3"))
     settings = make_settings(data_dir=folder, smtp_url=mailbox.url, time_zone="Europe/Berlin")
     mailbox.answer = relay_says
     crowd = database.run(arrive, SIZE)
@@ -344,7 +343,6 @@ def test_a_reader_that_holds_the_log_makes_the_scrub_wait(sqlite: Database, make
 
 def test_on_postgresql_a_thorough_scrub_leaves_the_tables_files_clean(postgresql_url: str) -> None:
     database = Database(postgresql_url)
-    database.upgrade()
     crowd = database.run(arrive, 20)
     _, first = database.run(published_terms)
     names = [*crowd.doomed, *crowd.others]

@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr, redirect_stdout
@@ -108,24 +109,24 @@ def assent(tmp_path: Path) -> Assent:
     return Assent(tmp_path)
 
 
+@pytest.fixture(scope="session")
+def _stock(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("stock")
+    assent = Assent(folder)
+    terms = assent.file("terms.en.md", TERMS)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        assent.done("version", "draft", "terms", terms, "--title", "Terms", "--kind", "terms", "--survives", "2")
+        assent.done("version", "publish", "terms", 1, "--mode", "explicit", "--no-notify")
+        assent.done("version", "draft", "terms", assent.file("terms-2.en.md", TERMS_2))
+        assent.done("user", "import", assent.file("users.csv", "external_id,email\nada,ada@example.com\n"))
+    return folder
+
+
 @pytest.fixture
-def stocked(assent: Assent) -> Assent:
+def stocked(assent: Assent, _stock: Path) -> Assent:
     """`terms` with version 1 in force (by explicit acceptance) and a draft 2; the user ada."""
-    assent.done(
-        "version",
-        "draft",
-        "terms",
-        assent.file("terms.en.md", TERMS),
-        "--title",
-        "Terms",
-        "--kind",
-        "terms",
-        "--survives",
-        "2",
-    )
-    assent.done("version", "publish", "terms", 1, "--mode", "explicit", "--no-notify")
-    assent.done("version", "draft", "terms", assent.file("terms-2.en.md", TERMS_2))
-    assent.done("user", "import", assent.file("users.csv", "external_id,email\nada,ada@example.com\n"))
+    shutil.copytree(_stock, assent.folder, dirs_exist_ok=True)
     return assent
 
 

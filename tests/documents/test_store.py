@@ -15,7 +15,7 @@ from lifecycle.documents.publishing import Publication, publish, withdraw
 from lifecycle.errors import Conflict, InvalidInput, NotFound
 from lifecycle.models import Body, Document, Event, Version
 from lifecycle.states import DocumentKind, Mode
-from tests.conftest import NOW
+from tests.conftest import NOW, migrated
 from tests.helpers import ZONE, published_terms
 
 TEXT = "# Terms\r\n\r\n## 1. Use\r\n\r\nBe nice. ☕ {{ not a template }}\0\r\n"
@@ -100,7 +100,6 @@ def test_sqlite_refuses_to_replace_a_published_body(sqlite: Database) -> None:
 
 def test_postgresql_refuses_to_empty_a_table_of_published_things(postgresql_url: str) -> None:
     database = Database(postgresql_url)
-    database.upgrade()
     database.run(published_terms)
     with pytest.raises(IntegrityError, match="never emptied"):
         database.run(lambda session: session.execute(text("TRUNCATE bodies CASCADE")))
@@ -168,8 +167,7 @@ INSTANTS = st.integers(0, 20).map(lambda hours: NOW + timedelta(hours=hours))
 def test_in_force_is_the_greatest_effective_instant_up_to_now_that_is_not_withdrawn(
     tmp_path_factory: pytest.TempPathFactory, plan: list[tuple[datetime, datetime | None]], probe: datetime
 ) -> None:
-    database = Database(f"sqlite:///{tmp_path_factory.mktemp('db') / 'a.sqlite3'}")
-    database.upgrade()
+    database = Database(migrated(tmp_path_factory.mktemp("db") / "a.sqlite3"))
 
     def publish_all(session: Session) -> int | None:
         document = terms(session)

@@ -17,7 +17,7 @@ from lifecycle.app import App, site
 from lifecycle.db import Database
 from lifecycle.notices.delivery import Dispatcher
 from lifecycle.settings import Settings
-from tests.conftest import NOW, Mailbox
+from tests.conftest import NOW, Mailbox, migrated
 
 POLICY = """# Policy
 
@@ -125,9 +125,7 @@ class Operator:
 def operator(tmp_path: Path, mailbox: Mailbox, make_settings: Callable[..., Settings]) -> Iterator[Operator]:
     """The policy's first version is in force; ada and bob accepted it."""
     folder = tmp_path / "data"
-    folder.mkdir()
-    database = Database(f"sqlite:///{folder / 'assent.sqlite3'}")
-    database.upgrade()
+    database = Database(migrated(folder / "assent.sqlite3"))
     settings = make_settings(
         data_dir=folder, smtp_url=mailbox.url, inactivity_days=365, reply_to="support@acme.example"
     )

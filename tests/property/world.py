@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import tempfile
 from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from sqlalchemy import event, text
 
 from lifecycle.db import Database
 from lifecycle.settings import load_settings
+from tests.conftest import migrated
 
 TABLES = (
     "versions",
@@ -37,22 +37,11 @@ STARTS = [
 ]
 
 
-@cache
-def _template() -> Path:
-    """A database at this release's schema, made once and copied."""
-    path = Path(tempfile.mkdtemp(prefix="assent-rules-")) / "template.sqlite3"
-    database = Database(f"sqlite:///{path}")
-    database.upgrade()
-    database.close()
-    return path
-
-
 class World:
     """Settings and database of a small operator in Berlin."""
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="assent-rules-"))
-        shutil.copy(_template(), self.folder / "assent.sqlite3")
         self.settings = load_settings(
             data_dir=self.folder,
             operator="Acme",
@@ -63,7 +52,7 @@ class World:
             inactivity_days=60,
             inactivity_notice_days=14,
         )
-        self.database = Database(f"sqlite:///{self.folder / 'assent.sqlite3'}")
+        self.database = Database(migrated(self.folder / "assent.sqlite3"))
         # Power loss is not what these tests are about, and waiting for the disk would halve the examples.
         event.listen(
             self.database.engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=OFF")
