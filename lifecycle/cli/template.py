@@ -20,12 +20,19 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
 
 @app.command()
-def check(as_json: JsonFlag = False) -> None:
+def check(
+    purposes: Annotated[
+        list[Purpose] | None, typer.Argument(metavar="[PURPOSE]...", help="What the notices are for; all if left out.")
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
     """Render every template, for mail and Discord, in every language, for an awkward cast of names and texts.
 
     The operator's own wording (ASSENT_WORDING_DIR) is checked too: nothing required left out, nothing that acts.
     """
-    tried, faults = previews.check(renderer(load_settings().wording_dir))
+    for purpose in purposes or ():
+        _require_template(purpose)
+    tried, faults = previews.check(renderer(load_settings().wording_dir), purposes or TEMPLATED)
     if as_json:
         print_json({"rendered": tried, "faults": faults})
     else:
@@ -47,10 +54,7 @@ def preview(
     """Print a mail or a Discord message with sample values."""
     if html and channel is not Channel.EMAIL:
         raise InvalidInput("Only mails have an HTML part: leave out --html or --channel.")
-    if purpose not in TEMPLATED:
-        raise InvalidInput(
-            f"A {purpose.value} mail has the template of what it tries. There are: {', '.join(TEMPLATED)}."
-        )
+    _require_template(purpose)
     settings = load_settings()
     templates = renderer(settings.wording_dir)
     if locale and locale not in templates.locales():
@@ -68,3 +72,10 @@ def preview(
 def _reader(external_id: str) -> User:
     with open_desk() as desk:
         return desk.database.read(users.user, external_id)
+
+
+def _require_template(purpose: Purpose) -> None:
+    if purpose not in TEMPLATED:
+        raise InvalidInput(
+            f"A {purpose.value} mail has the template of what it tries. There are: {', '.join(TEMPLATED)}."
+        )

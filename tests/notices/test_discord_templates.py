@@ -315,9 +315,9 @@ def test_only_a_version_that_can_be_answered_has_a_link_to_answer_by(channel: Ch
 
 
 def test_the_check_covers_the_messages_too_and_names_what_is_wrong(installation) -> None:  # noqa: F811
-    assert preview.check(renderer())[1] == []
     (installation / "discord/de/reinstated.md").write_text("Subject: {{ nobody }}", "utf-8")
-    assert preview.check(Renderer())[1] == ["Template discord/de/reinstated.md: 'nobody' is undefined."]
+    faults = preview.check(Renderer(), [Purpose.REINSTATED])[1]
+    assert faults == ["Template discord/de/reinstated.md: 'nobody' is undefined."]
 
 
 def test_the_check_finds_a_value_that_becomes_mark_up(
@@ -325,7 +325,7 @@ def test_the_check_finds_a_value_that_becomes_mark_up(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("lifecycle.notices.rendering.discord_text", lambda value, **_: value)
-    faults = preview.check(Renderer())[1]
+    faults = preview.check(Renderer(), [Purpose.REINSTATED])[1]
     for cast in ("mentions", "Discord's mark-up", "Markdown"):
         assert f"discord/en/reinstated.md: a value became mark-up ({cast})." in faults
     assert not [fault for fault in faults if fault.startswith("email/")]

@@ -230,12 +230,10 @@ def test_a_template_that_cannot_be_used_is_named_with_what_is_wrong(installation
         Renderer().render(Purpose.REINSTATED, preview.sample(Purpose.REINSTATED), locale="en")
 
 
-def test_the_check_of_all_templates_finds_none_wrong_and_says_which_is(installation: Path) -> None:
-    tried, faults = preview.check(renderer())
-    assert faults == []
-    assert tried > len(MAIL) * len(preview.AWKWARD)
+def test_the_check_says_which_template_is_wrong(installation: Path) -> None:
     (installation / "email/de/reinstated.md").write_text("Subject: {{ nobody }}", "utf-8")
-    assert preview.check(Renderer())[1] == ["Template email/de/reinstated.md: 'nobody' is undefined."]
+    faults = preview.check(Renderer(), [Purpose.REINSTATED])[1]
+    assert faults == ["Template email/de/reinstated.md: 'nobody' is undefined."]
 
 
 # -- which template ------------------------------------------------------------------------------------------------

@@ -162,8 +162,9 @@ def test_no_value_gets_out_of_its_place(tmp_path_factory: pytest.TempPathFactory
 
 def test_every_wording_is_tried_with_the_awkward_cast(folder: Path) -> None:
     worded(folder, PUBLISHED)
-    tried, faults = preview.check(worded(folder, ENDED, P.TERMINATION_NOTICE))
-    assert tried > 1000
+    own = worded(folder, ENDED, P.TERMINATION_NOTICE)
+    tried, faults = preview.check(own, [P.VERSION_PUBLISHED, P.TERMINATION_NOTICE])
+    assert tried > 100
     assert faults == []
 
 
