@@ -25,8 +25,8 @@ from pathlib import Path
 from statistics import median
 
 from lifecycle.documents.compare import Change, apply, compare
-from lifecycle.documents.headings import in_piece
-from lifecycle.documents.sections import split
+from lifecycle.documents.headings import in_piece, numbered
+from lifecycle.documents.sections import slug, split
 from lifecycle.documents.words import words
 
 try:
@@ -59,7 +59,8 @@ def exact(change: Change) -> int:
 
 
 def compare_unseen(old: str, new: str) -> list[Change]:
-    in_piece.cache_clear()
+    for remembered in (in_piece, numbered, slug):
+        remembered.cache_clear()
     return compare(old, new, sections=(split(old), split(new)))
 
 

@@ -13,9 +13,9 @@ from lifecycle.documents.words import longest_rising, words
 ALIKE = 0.4  # of the word pairs of two sections, what both must have to be taken for the same under another name
 PART = 0.6  # of the word pairs of a section, what its neighbour must have lost to it for it to be split off
 LEAST = 4  # word pairs below which a likeness is chance
-COMMON = 8  # sections that a word pair may stand in and still tell them apart
+NEAREST = 5  # sections that are looked at more closely for one
 
-Pairs = frozenset[tuple[str, str]]
+Pairs = frozenset[int]  # by their hashes, which the collector of garbage need not visit
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Side:
     def pairs(self, place: int) -> Pairs:
         """The pairs of neighbouring words in a section, its heading among them."""
         if place not in self._pairs:
-            self._pairs[place] = frozenset(pairwise(words(self.sources[place].casefold())))
+            self._pairs[place] = frozenset(map(hash, pairwise(words(self.sources[place].casefold()))))
         return self._pairs[place]
 
 
@@ -90,16 +90,20 @@ def _by(key: Callable[[Side, int], Hashable], a: Side, b: Side, *, repeated: boo
 
 
 def _alike(a: Side, b: Side) -> Iterator[tuple[int, int]]:
-    """Sections whose words are much the same, the likest first."""
-    holders = defaultdict[tuple[str, str], list[int]](list)
-    for i in a.free:
-        for pair in a.pairs(i):
-            holders[pair].append(i)
-    telling = {pair: places for pair, places in holders.items() if len(places) <= COMMON}
+    """Sections whose words are much the same, the likest first.
+
+    Which may be is told by where each pair of words stands first and last; how alike they are, by all of their pairs.
+    """
+    first, last = dict[int, int](), dict[int, int]()
+    for places, held in ((a.free, last), (reversed(a.free), first)):
+        for i in places:
+            held.update(dict.fromkeys(a.pairs(i), i))
     scored = []
     for j in b.free:
-        near = Counter(chain.from_iterable(telling[pair] for pair in telling.keys() & b.pairs(j)))
-        scored += [(_likeness(a.pairs(i), b.pairs(j)), i, j) for i, _ in near.most_common(5)]
+        known = b.pairs(j) & last.keys()
+        near = Counter(chain(map(first.__getitem__, known), map(last.__getitem__, known)))
+        nearest = sorted(near, key=lambda i: (-near[i], i))[:NEAREST]
+        scored += [(_likeness(a.pairs(i), b.pairs(j)), i, j) for i in nearest]
     return ((i, j) for likeness, i, j in sorted(scored, key=lambda s: (-s[0], s[1:])) if likeness >= ALIKE)
 
 
@@ -113,7 +117,7 @@ def _in_step(a: Side, b: Side) -> Iterator[tuple[int, int]]:
     for j in b.free:
         before, after = b.team.get(j - 1), b.team.get(j + 1)
         beside = {before.old[0] + 1 if before else 0} | ({after.old[0] - 1} if after else set())
-        for i in sorted(beside & set(a.free)):
+        for i in sorted(place for place in beside if 0 <= place < len(a.sections) and place not in a.team):
             one, other = a.sections[i], b.sections[j]
             if one.level == other.level == 0 or (one.number and one.number == other.number):
                 yield i, j
@@ -130,6 +134,8 @@ def _adopt(side: Side, members: Callable[[_Team], tuple[list[int], list[int]]], 
             if team is None or len(members(team)[1]) > 1:
                 continue
             ours, [whole] = members(team)
+            if side.sources[ours[0]] == other.sources[whole]:
+                continue
             pairs = side.pairs(place)
             taken = (pairs & other.pairs(whole)).difference(*map(side.pairs, ours))
             if len(taken) >= max(LEAST, PART * len(pairs)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -12,10 +13,14 @@ from typing import Any
 
 from markdown_it.token import Token
 
-from lifecycle.documents.markdown import PIECES, blocks, line_starts, spans, spoken
+from lifecycle.documents.markdown import LINE_END, blocks, line_starts, pieces, spans, spoken
 
 POINT = 6  # how deep a point without the number above it lies
 LONGEST = 120  # characters of a title; a longer line is a sentence
+READ = 2_000  # characters of a line up to which it is read for its markup
+LINES = 300_000  # of a text, and
+WORK = 20_000  # `pieces` of what may be parsed to find its sections
+PROMISED = 3  # on top, for a line that may begin a section: its markup is read too
 REMEMBERED = 20_000  # characters of a piece up to which what was found in it is kept for the next version
 BOLD, NUMBERED = 7, 17  # ranks below the six levels of Markdown, and below each other
 
@@ -58,15 +63,21 @@ _DATE = re.compile(r"\d{1,2}[.)]?(?:\s(?:de\s)?[^\W\d_]{3,}\.?){1,2},?\s(?:de\s)
 _BOLD = re.compile(r"\W{0,3}(?:\*\*|__)")
 _BEGINS = rf"(?:\*\*|__|\d|\(?[A-Za-z]{{1,4}}\)|{_WORDS}|[第제])"
 _LIKELY = re.compile(rf"\W{{0,4}}{_BEGINS}")
+_ITEM_OF_PROSE = r"\d{1,9}[.)][ \t][^*_&\n]*[.,;!。！][ \t]*$"
 # A line without which nothing in a piece is a heading: in a quote or under a bullet nothing is.
 _PROMISING = re.compile(
-    rf"\n\ufeff? {{0,3}}(?:#|(?:=+|-+)[ \t]*$|(?![ \t>]|[-+*][ \t])[^\S\n]*[^\w\n]{{0,4}}{_BEGINS})", re.MULTILINE
+    rf"\n\ufeff? {{0,3}}(?:#|(?:=+|-+)[ \t]*$|(?![ \t>|]|[-+*][ \t]|{_ITEM_OF_PROSE})[^\S\n]*[^\w\n]{{0,4}}{_BEGINS})",
+    re.MULTILINE,
 )
-# After a blank line, what stands at the margin and is no list goes on nothing above it, unless one of these is about:
-# fences, HTML that reaches over blank lines, link definitions, which hold for the whole text, lone carriage returns.
-_SEAM = re.compile(r"\n\n(?=[^\W\d_]|\*\*\w|#{1,6} )")
-_PLAIN_HEADING = re.compile(r"(#{1,6}) +([^\s\\`*_\[\]<>&!#](?:[^\n\\`*_\[\]<>&!#]*[^\s\\`*_\[\]<>&!#])?)[ \t]*\n+")
-_SPREADING = re.compile(r"```|~~~|<(?:script|pre|style|textarea|[!?])|\]:|\r", re.IGNORECASE)
+# After a blank line, what stands at the margin and is no item goes on nothing above it, unless one of these is about:
+# fences, HTML that reaches over blank lines, link definitions, which hold for the whole text.
+_SEAM = re.compile(r"\n\n(?![ \t\n\ufeff+-]|\*(?!\*\w)|\d{1,9}[.)](?:\s|\Z))")
+_MARKED = r"\\`*_\[\]<>&!"
+_MARKUP = re.compile(f"[{_MARKED}]")
+_PLAIN = rf"[^\s{_MARKED}#](?:[^\n{_MARKED}#]*[^\s{_MARKED}#])?"
+_PLAIN_HEADING = re.compile(rf"(#{{1,6}}) +({_PLAIN})[ \t]*(?:\n(?!\ufeff)|\Z)")
+_SPREADING = "```", "~~~", "]:", "<!", "<?"
+_SPREADING_TAG = re.compile(r"<(?:[sS](?:[cC][rR]|[tT][yY])|[pP][rR][eE]|[tT][eE][xX])")  # script, style, pre, textarea
 _STOP = re.compile(r"[.;,!。！]\W*$")
 _DATED = re.compile(r"\d{4}\W*$|\d{1,2}[./-]\d{1,2}[./-]\d{2,4}")
 
@@ -92,32 +103,53 @@ def headings(body: str) -> list[Heading]:
     """What begins the sections of a body, in order: every heading of CommonMark at the top level, bold lines
     standing as headings, titled items of numbered lists, and numbered paragraphs where there are several.
 
-    There are none in a text of more than PIECES lines and cells, which is none that anyone reads.
+    What goes beyond LINES or WORK, many times what real texts have, is not looked at.
     """
-    if max(body.count("\n"), body.count("\r")) + body.count("|") > PIECES:
+    if max(body.count("\n"), body.count("\r")) > LINES:
         return []
+    if "\r" in body:
+        return _with_carriage_returns(body)
     found = list(_found(body))
     ranks = Counter(heading.rank for heading in found)
     return [heading for heading in found if heading.rank < NUMBERED or ranks[heading.rank] > 1]
 
 
+def _with_carriage_returns(body: str) -> list[Heading]:
+    """Headings begin and end where lines do, whatever ends the lines."""
+    text = LINE_END.sub("\n", body)
+    places = dict(zip(line_starts(text), line_starts(body), strict=True))
+    return [replace(heading, start=places[heading.start], end=places[heading.end]) for heading in headings(text)]
+
+
 def _found(body: str) -> Iterator[Heading]:
-    """Most of a text is prose in which nothing can begin: it is cut in pieces, and only the others are parsed."""
-    whole = _SPREADING.search(body)
-    for start, end in [(0, len(body))] if whole else pairwise(_seams(body)):
-        piece = body[start:end]
-        if whole or _PROMISING.search("\n" + piece):
-            read = in_piece if len(piece) < REMEMBERED else in_piece.__wrapped__
-            for heading in read(piece, last=end == len(body)):
-                yield replace(heading, start=heading.start + start, end=heading.end + start)
+    """Most of a text is prose in which nothing can begin: only the pieces around promising lines are parsed."""
+    whole = any(sign in body for sign in _SPREADING) or _SPREADING_TAG.search(body)
+    seams = [0, *(() if whole else (seam.end() for seam in _SEAM.finditer(body))), len(body)]
+    done, left = 0, WORK
+    for promising in _PROMISING.finditer("\n" + body):
+        if promising.start() < done:
+            continue
+        if left < PROMISED:
+            return
+        place = bisect_right(seams, promising.start())
+        start, end = max(seams[place - 1], done), seams[place]
+        plain = _PLAIN_HEADING.match(body, start)
+        done = plain.end() if plain else end
+        piece = body[start:done]
+        cost = PROMISED if plain else _cost(piece)
+        if cost > left:
+            continue
+        left -= cost
+        if plain:
+            yield _heading(len(plain[1]), plain[2], start, done)
+            continue
+        read = in_piece if len(piece) < REMEMBERED else in_piece.__wrapped__
+        for heading in read(piece, last=end == len(body)):
+            yield replace(heading, start=heading.start + start, end=heading.end + start)
 
 
-def _seams(body: str) -> Iterator[int]:
-    """Where a text may be cut and its pieces still read the same: before plain paragraphs, around headings."""
-    yield 0
-    for start, end in pairwise([0, *(seam.end() for seam in _SEAM.finditer(body)), len(body)]):
-        after = body.find("\n\n", start, end) + 2 if body.startswith("#", start) else end
-        yield from (after, end) if start + 1 < after < end else (end,)
+def _cost(piece: str) -> int:
+    return pieces(piece) + PROMISED * len(_PROMISING.findall("\n" + piece))
 
 
 @lru_cache(maxsize=1024)  # two versions of a text have most of their pieces in common
@@ -126,9 +158,6 @@ def in_piece(piece: str, *, last: bool) -> tuple[Heading, ...]:
 
 
 def _parsed(piece: str, *, last: bool) -> Iterator[Heading]:
-    if plain := _PLAIN_HEADING.fullmatch(piece):
-        yield _heading(len(plain[1]), plain[2], 0, piece.index("\n") + 1)
-        return
     environment: dict[str, Any] = {}
     starts = line_starts(piece)
     tokens = blocks(piece, environment)
@@ -137,11 +166,16 @@ def _parsed(piece: str, *, last: bool) -> Iterator[Heading]:
             continue
         start, end = (starts[line] for line in opening.map)
         if opening.type == "heading_open" and opening.level == 0:
-            text = spoken(spans(inline.content, environment))
+            text = _read(inline.content, environment)
             yield _heading(int(opening.tag[1]), text, start, end)
         elif opening.type == "paragraph_open" and (not last or place + 3 < len(tokens) or "\n" in inline.content):
             line_end = starts[opening.map[0] + 1]
             yield from _in_paragraph(tokens, place, environment, start, line_end)
+
+
+def _read(text: str, environment: dict[str, Any]) -> str:
+    plain = len(text) > READ or not _MARKUP.search(text)
+    return text if plain else spoken(spans(text, environment))
 
 
 def _heading(level: int, text: str, start: int, end: int) -> Heading:
@@ -151,6 +185,7 @@ def _heading(level: int, text: str, start: int, end: int) -> Heading:
     return Heading(level, level, number, title, attributes["anchor"] if attributes else "", start, end)
 
 
+@lru_cache(maxsize=1024)
 def numbered(text: str) -> tuple[str, str]:
     """The number a heading is printed with, and its title."""
     matches = (pattern.match(text) for pattern in _NUMBERED)
@@ -167,20 +202,20 @@ def _in_paragraph(
     tokens: Sequence[Token], place: int, environment: dict[str, Any], start: int, line_end: int
 ) -> Iterator[Heading]:
     content = tokens[place + 1].content
-    line = content.partition("\n")[0].rstrip(" \\")
-    item = _item(tokens, place)
-    if (tokens[place].level > 0 and not item) or not (item or _LIKELY.match(line)):
+    line = content[:READ].partition("\n")[0].rstrip(" \\")
+    item, bold = _item(tokens, place), _BOLD.match(line)
+    alone = bool(item) and line == content and _stands_alone(tokens, place)
+    if not (bold or alone if item else tokens[place].level == 0 and _LIKELY.match(line)):
         return
-    children = spans(line, environment)
-    text = " ".join(spoken(children).split())
+    text = " ".join(_read(line, environment).split())
     if _DATED.search(text):
         return
     number, title = numbered(text)
-    if _BOLD.match(line) and _is_bold(children) and _is_title(title or number):
+    if bold and _is_bold(spans(line, environment)) and _is_title(title or number):
         yield Heading(0, BOLD + max(_depth(number) - 1, 0), item or number, title, "", start, line_end)
     elif not item:
         yield from _numbered_paragraph(text, start, line_end, whole=line == content)
-    elif line == content and _stands_alone(tokens, place) and _is_title(text, stops=":"):
+    elif alone and _is_title(text, stops=":"):
         yield Heading(0, NUMBERED + 1, item, text, "", start, line_end)
 
 

@@ -15,8 +15,9 @@ _WITHOUT_TABLES = MarkdownIt("commonmark")  # for texts without a bar, which hav
 # The line endings of CommonMark and no others: str.splitlines would also cut at \f, \x85 and \u2028.
 LINE_END = re.compile(r"\r\n?|\n")
 
-# Lines and cells: four times what the richest real texts have. What has more is not read for its markup.
+# Four times what the richest real texts have. What has more is not read for its markup.
 PIECES = 30_000
+_BLANKS = re.compile(r"[ \t]{25}")
 
 _TAG = re.compile(r"<[^<>]*>")
 
@@ -24,6 +25,11 @@ _TAG = re.compile(r"<[^<>]*>")
 def line_starts(body: str) -> list[int]:
     """The offset of each line as CommonMark counts lines, and the end of the text as the last entry."""
     return [0, *(match.end() for match in LINE_END.finditer(body)), len(body)]
+
+
+def pieces(source: str) -> int:
+    """What reading a text for its markup costs: by lines and cells, and by what they are indented."""
+    return source.count("\n") + source.count("|") + len(_BLANKS.findall(source))
 
 
 def blocks(body: str, environment: dict[str, Any]) -> list[Token]:

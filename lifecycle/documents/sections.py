@@ -7,6 +7,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import takewhile
 from typing import Protocol, TypeVar
 
@@ -126,12 +127,12 @@ def _paths(heads: Sequence[Heading]) -> Iterator[tuple[str, ...]]:
 
 def _anchors(heads: Sequence[Heading], paths: Sequence[tuple[str, ...]]) -> Iterator[str]:
     """What names each section in a link. Where a title stands twice, the section around it tells them apart."""
-    wishes = [head.anchor or _slug(head.title) or _slug(head.number) or "section" for head in heads]
+    wishes = [head.anchor or slug(head.title) or slug(head.number) or "section" for head in heads]
     often = Counter(wishes)
     seen: dict[str, int] = {}
     for head, wish, path in zip(heads, wishes, paths, strict=True):
         if often[wish] > 1 and path and not head.anchor:
-            wish = f"{_slug(path[-1])}-{wish}"
+            wish = f"{slug(path[-1])}-{wish}"
         anchor = wish
         while anchor in seen:
             seen[wish] += 1
@@ -140,7 +141,8 @@ def _anchors(heads: Sequence[Heading], paths: Sequence[tuple[str, ...]]) -> Iter
         yield anchor
 
 
-def _slug(text: str) -> str:
+@lru_cache(maxsize=1024)
+def slug(text: str) -> str:
     """Letters of every script, accents off Latin ones, the rest a hyphen; cut at a word."""
     folded = text.casefold()
     words = (folded if folded.isascii() else _without_accents(folded)).translate(_HYPHENS)
@@ -153,9 +155,12 @@ def _without_accents(folded: str) -> str:
     """Letters, digits and the marks that belong to their script; hyphens for all else."""
     kept: list[str] = []
     for char in unicodedata.normalize("NFKD", folded):
-        mark = unicodedata.category(char)[0] == "M"
-        if not (mark and kept and (kept[-1].isascii())):
-            kept.append(char if char.isalnum() or (mark and kept) else "-")
+        if char.isalnum():
+            kept.append(char)
+        elif not kept or unicodedata.category(char)[0] != "M":
+            kept.append("-")
+        elif not kept[-1].isascii():
+            kept.append(char)
     return unicodedata.normalize("NFC", "".join(kept))
 
 

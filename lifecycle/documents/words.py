@@ -19,7 +19,6 @@ _UNSPACED = (
 # Vowel signs and points belong to their word; Python's \w leaves them out.
 _MARKS = "\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0670\u0900-\u0903\u093a-\u094f\u0951-\u0957\u0962\u0963\u0981-\u0dff"
 WORD = re.compile(rf"[{_UNSPACED}]|(?:[^\W{_UNSPACED}]|[{_MARKS}])+")
-_TOKEN = re.compile(rf"{WORD.pattern}|\s|[^\w\s]")
 _SPLIT = re.compile(f"({WORD.pattern})")
 # Most texts hold none of these, and then \w+ says the same in a third of the time.
 _SPECIAL = re.compile(f"[{_UNSPACED}{_MARKS}]")
@@ -52,6 +51,9 @@ class Run:
     size: int
 
 
+Part = tuple[EditKind, str]  # an edit in the making, perhaps of no text
+
+
 def words(text: str) -> list[str]:
     return (WORD if _SPECIAL.search(text) else _PLAIN_WORD).findall(text)
 
@@ -63,89 +65,87 @@ def count(edits: Iterable[Edit], kind: EditKind) -> int:
 
 def mark(old: str, new: str) -> tuple[Edit, ...]:
     """The edits that lead from the old text to the new one; those not added, joined, are the old text exactly."""
-    return tuple(_some(EditKind.KEPT, old) if old == new else _merged(_edits(old, new)))
+    if old == new:
+        return (Edit(EditKind.KEPT, old),) if old else ()
+    if not old or not new:
+        return (Edit(EditKind.REMOVED, old) if old else Edit(EditKind.ADDED, new),)
+    return tuple(_merged(_parts(old, new)))
 
 
-def _edits(old: str, new: str) -> Iterator[Edit]:
+def _parts(old: str, new: str) -> Iterator[Part]:
     """Equal lines at both ends first, which is fast; words only between them."""
     a, b = old.splitlines(keepends=True), new.splitlines(keepends=True)
     head = _shared(a, b)
     tail = _shared(a[head:][::-1], b[head:][::-1])
-    yield from _some(EditKind.KEPT, "".join(a[:head]))
-    yield from _edits_of_words("".join(a[head : len(a) - tail]), "".join(b[head : len(b) - tail]))
-    yield from _some(EditKind.KEPT, "".join(a[len(a) - tail :]))
+    yield EditKind.KEPT, "".join(a[:head])
+    yield from _parts_by_words("".join(a[head : len(a) - tail]), "".join(b[head : len(b) - tail]))
+    yield EditKind.KEPT, "".join(a[len(a) - tail :])
 
 
-def _edits_of_words(old: str, new: str) -> Iterator[Edit]:
+def _parts_by_words(old: str, new: str) -> Iterator[Part]:
     # Gaps at even places, words at odd ones; a run of words lies at 2n+1, 2n+3, ...
     a, b = ((_SPLIT if _SPECIAL.search(side) else _PLAIN_SPLIT).split(side) for side in (old, new))
     at_old = at_new = 0
     for run in common(a[1::2], b[1::2]):
         first = 2 * run.old + 1, 2 * run.new + 1
-        yield from _between("".join(a[at_old : first[0]]), "".join(b[at_new : first[1]]))
+        yield from _between(a[at_old : first[0]], b[at_new : first[1]])
         at_old, at_new = first[0] + 2 * run.size - 1, first[1] + 2 * run.size - 1
         yield from _same_words(a[first[0] : at_old], b[first[1] : at_new])
-    yield from _between("".join(a[at_old:]), "".join(b[at_new:]))
+    yield from _between(a[at_old:], b[at_new:])
 
 
-def _same_words(a: list[str], b: list[str]) -> Iterator[Edit]:
+def _same_words(a: list[str], b: list[str]) -> Iterator[Part]:
     """Two runs of the same words, which may differ in what stands between them."""
     at = 0
     for place in [] if a == b else [n for n, (was, now) in enumerate(zip(a, b, strict=True)) if was != now]:
-        yield Edit(EditKind.KEPT, "".join(a[at:place]))
-        yield from _between(a[place], b[place])
+        yield EditKind.KEPT, "".join(a[at:place])
+        yield from _between([a[place]], [b[place]])
         at = place + 1
-    yield Edit(EditKind.KEPT, "".join(a[at:]))
+    yield EditKind.KEPT, "".join(a[at:])
 
 
-def _between(was: str, now: str) -> Iterator[Edit]:
-    """What stands between two kept words: all of it differs, but for blanks and points at its ends."""
+def _between(a: list[str], b: list[str]) -> list[Part]:
+    """What stands between two kept words, gaps and words by turns: all of it differs, but for the ends of the gaps."""
+    was, now = "".join(a), "".join(b)
     if was == now:
-        yield from _some(EditKind.KEPT, was)
-        return
-    if not was or not now:
-        yield from _some(EditKind.REMOVED, was)
-        yield from _some(EditKind.ADDED, now)
-        return
-    a, b = _TOKEN.findall(was), _TOKEN.findall(now)
-    head = _shared(a, b)
-    tail = _shared(a[head:][::-1], b[head:][::-1])
-    yield from _some(EditKind.KEPT, "".join(a[:head]))
-    yield from _some(EditKind.REMOVED, "".join(a[head : len(a) - tail]))
-    yield from _some(EditKind.ADDED, "".join(b[head : len(b) - tail]))
-    yield from _some(EditKind.KEPT, "".join(a[len(a) - tail :]))
+        return [(EditKind.KEPT, was)]
+    head = _shared(a[0], b[0])
+    tail = min(_shared(a[-1][::-1], b[-1][::-1]), len(was) - head, len(now) - head)
+    return [
+        (EditKind.KEPT, was[:head]),
+        (EditKind.REMOVED, was[head : len(was) - tail]),
+        (EditKind.ADDED, now[head : len(now) - tail]),
+        (EditKind.KEPT, was[len(was) - tail :]),
+    ]
 
 
 def _shared(a: Sequence[object], b: Sequence[object]) -> int:
     return next((n for n, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
 
 
-def _some(kind: EditKind, text: str) -> Iterator[Edit]:
-    if text:
-        yield Edit(kind, text)
-
-
-def _merged(edits: Iterable[Edit]) -> Iterator[Edit]:
+def _merged(parts: Iterable[Part]) -> Iterator[Edit]:
     """Neighbours of one kind as one; of removed and added text between two kept ones, the removed comes first."""
-    waiting = {EditKind.REMOVED: "", EditKind.ADDED: ""}
-    kept = ""
-    for edit in edits:
-        if edit.kind is EditKind.KEPT:
-            if any(waiting.values()):
-                yield from _flush(waiting)
-            kept += edit.text
-            continue
-        yield from _some(EditKind.KEPT, kept)
-        kept = ""
-        waiting[edit.kind] += edit.text
-    yield from _flush(waiting)
-    yield from _some(EditKind.KEPT, kept)
+    kept = removed = added = ""
+    for kind, text in parts:
+        if kind is EditKind.REMOVED:
+            removed += text
+        elif kind is EditKind.ADDED:
+            added += text
+        elif text:
+            if removed or added:
+                yield from _edits(kept, removed, added)
+                kept = removed = added = ""
+            kept += text
+    yield from _edits(kept, removed, added)
 
 
-def _flush(waiting: dict[EditKind, str]) -> Iterator[Edit]:
-    for kind in waiting:
-        yield from _some(kind, waiting[kind])
-        waiting[kind] = ""
+def _edits(kept: str, removed: str, added: str) -> Iterator[Edit]:
+    if kept:
+        yield Edit(EditKind.KEPT, kept)
+    if removed:
+        yield Edit(EditKind.REMOVED, removed)
+    if added:
+        yield Edit(EditKind.ADDED, added)
 
 
 # -- the words that both texts have ----------------------------------------------------------------------------------
@@ -153,8 +153,8 @@ def _flush(waiting: dict[EditKind, str]) -> Iterator[Edit]:
 
 def common(a: Sequence[str], b: Sequence[str]) -> list[Run]:
     """The runs of words that both have, in the order of both: as many words as there can be, less a few crumbs."""
-    numbers = {word: number for number, word in enumerate({*a, *b})}
-    runs = _longest(*([numbers[word] for word in side] for side in (a, b)))
+    numbers = {word: number for number, word in enumerate(dict.fromkeys((*a, *b)))}
+    runs = _longest(*(list(map(numbers.__getitem__, side)) for side in (a, b)))
     return _without_crumbs(runs, len(a), len(b))
 
 

@@ -15,7 +15,7 @@ from mdit_py_plugins.deflist import deflist_plugin
 from mdit_py_plugins.footnote import footnote_plugin
 
 from lifecycle.documents.compare import Change
-from lifecycle.documents.markdown import PIECES, line_starts
+from lifecycle.documents.markdown import PIECES, line_starts, pieces
 from lifecycle.documents.sections import Addressable, Section, split
 from lifecycle.documents.words import Edit, EditKind, words
 
@@ -112,7 +112,7 @@ def text_html(text: str) -> Markup:
     source = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").translate(_UNSHOWN)
     environment: dict[str, object] = {}
     try:
-        if source.count("\n") + source.count("|") > PIECES:
+        if pieces(source) > PIECES:
             raise TooMuchMarkup
         tokens = _markdown.parse(source, environment)
     except TooMuchMarkup:

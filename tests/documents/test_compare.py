@@ -1,6 +1,9 @@
 """Comparing two texts."""
 
 import json
+import os
+import subprocess
+import sys
 from itertools import pairwise
 
 import pytest
@@ -210,3 +213,28 @@ def test_real_versions_apply_to_the_next_ones():
         old, new = ((SHARED / "corpus" / version["file"]).read_bytes().decode() for version in (before, after))
         assert apply(old, compare(old, new)) == new, after["file"]
     assert len(pairs) == 205
+
+
+EACH_HAS_ANOTHER_PART = """
+from lifecycle.documents.compare import compare
+
+core = " ".join(f"core{n}" for n in range(40))
+parts = [" ".join(f"{word}{part}" for word in ("we", "keep", "what", "you")) for part in range(9)]
+old = "".join(f"# {name}\\n\\n{core} {part}\\n\\n" for name, part in zip("ABCDEFGHI", parts))
+new = " and ".join(["# New\\n\\n", core, *parts])
+print([section.title for change in compare(old, new) if change.new for section in change.old])
+"""
+
+
+def test_of_sections_that_are_equally_alike_the_same_are_chosen_in_every_process():
+    """Python orders sets of words another way in each process."""
+    seen = {
+        subprocess.run(
+            [sys.executable, "-c", EACH_HAS_ANOTHER_PART],
+            env={**os.environ, "PYTHONHASHSEED": str(seed)},
+            capture_output=True,
+            check=True,
+        ).stdout
+        for seed in range(1, 6)
+    }
+    assert len(seen) == 1

@@ -86,20 +86,60 @@ LINES = [
 ]  # fmt: skip
 
 
-@given(st.lists(st.sampled_from(LINES), max_size=14).map("\n".join))
-def test_the_kind_of_line_ending_makes_no_difference(body):
-    """A text with carriage returns is parsed whole, one without them in pieces, of which most are passed over."""
-    windows = body.replace("\n", "\r\n")
-    one, other = split(body), split(windows)
-    assert [(s.level, s.number, s.title, s.anchor, s.path) for s in one] == [
-        (s.level, s.number, s.title, s.anchor, s.path) for s in other
+texts_of_lines = st.lists(st.sampled_from(LINES), max_size=14).map("\n".join)
+
+
+def found(body: str, *, after: int = 0) -> list[tuple[object, ...]]:
+    """What was found, each with its source and its text, of the sections after so many characters."""
+    return [
+        (s.level, s.number, s.title, s.anchor, s.path, body[max(s.start, after) : s.end], body[s.text_start :])
+        for s in split(body)
+        if s.end > after
     ]
-    assert [body[s.start : s.end] for s in one] == [windows[s.start : s.end].replace("\r\n", "\n") for s in other]
-    assert [body[s.text_start :] for s in one] == [windows[s.text_start :].replace("\r\n", "\n") for s in other]
 
 
-def test_a_text_of_more_lines_than_anyone_reads_is_one_section():
-    assert only("# Title\n\n" + "a\n\n" * 20_000).level == 0
+@given(texts_of_lines)
+def test_a_text_reads_the_same_in_pieces_and_parsed_whole(body):
+    """A link may be defined anywhere in a text, so that one with a definition is not cut."""
+    defined = "Defined\n\n[defined]: /x\n\n"
+    assert [one[:5] for one in found(defined + body, after=len(defined)) if one[2]] == [
+        one[:5] for one in found("Defined\n\n" + body, after=9) if one[2]
+    ]
+    assert [one[5:] for one in found(defined + body, after=len(defined))][1:] == [
+        one[5:] for one in found("Defined\n\n" + body, after=9)
+    ][1:]
+
+
+@given(texts_of_lines, st.sampled_from(["\r\n", "\r"]))
+def test_the_kind_of_line_ending_makes_no_difference(body, end):
+    other = [
+        tuple(part.replace(end, "\n") if isinstance(part, str) else part for part in one)
+        for one in found(body.replace("\n", end))
+    ]
+    assert found(body) == other
+
+
+def test_a_long_text_has_sections_too_but_one_of_more_lines_than_anyone_reads_has_none():
+    long = "# One\n\n" + "a\n\n" * 40_000 + "# Two\n"
+    assert [section.title for section in split(long)] == ["One", "Two"]
+    assert only("# One\n\n" + "a\n\n" * 150_000).level == 0
+
+
+@pytest.mark.parametrize("heading", ["# a{}\n", "# *a{}*\n\n", "**a{}**\n\n"])
+def test_more_headings_than_anyone_reads_belong_to_the_last_section(heading):
+    body = "".join(map(heading.format, range(10_000)))
+    sections = split(body)
+    assert 1_000 <= len(sections) < 10_000
+    assert joined(body) == body
+
+
+@pytest.mark.parametrize("table", ["1. a\n" * 30_000, "1. x\n" + " " * 600_000 + "x\n", "1. x\n" + "|" * 30_000])
+def test_a_piece_that_is_too_much_to_parse_hides_no_heading_around_it(table):
+    assert [section.title for section in split(f"# One\n\n{table}\n\n# Two *too*\n")] == ["One", "Two too"]
+
+
+def test_a_heading_of_endless_length_is_not_read_for_its_markup():
+    assert only("# " + "*a* " * 1_000).title == ("*a* " * 1_000).strip()
 
 
 @pytest.mark.parametrize("body", ["", "Just text.\n\nMore.", " \n\n", "\ufeff"])

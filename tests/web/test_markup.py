@@ -60,6 +60,8 @@ def test_a_policy_never_passes_through_a_template_engine(line):
     [
         "> " * 30 + "deep words",
         "- " * 30 + "deep words",
+        "\n".join("  " * depth + "- word" for depth in range(30)),
+        "- word\n" + " " * 25 * PIECES + "last words",
         "*a " * STEPS + "last words",
         "line\n" * PIECES + "last words",
         "|a" * PIECES + "|\n" + "|-" * PIECES + "|\nlast words",
