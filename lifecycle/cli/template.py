@@ -12,6 +12,7 @@ from lifecycle.cli.output import JsonFlag, clean, print_json, print_line
 from lifecycle.errors import InvalidInput
 from lifecycle.models import User
 from lifecycle.notices import preview as previews
+from lifecycle.notices import samples
 from lifecycle.notices.rendering import renderer
 from lifecycle.settings import load_settings
 from lifecycle.states import TEMPLATED, Channel, Purpose
@@ -62,7 +63,7 @@ def preview(
     reader = _reader(user) if user else None
     chosen = locale or templates.locale_for(reader.locale if reader else "", settings.default_locale)
     zone = (reader.time_zone if reader else "") or settings.time_zone
-    values = previews.sample(purpose, operator=settings.operator, locale=chosen, zone=zone)
+    values = samples.sample(purpose, operator=settings.operator, locale=chosen, zone=zone)
     values |= {"external_id": user} if user else {}
     rendered = templates.render(purpose, values, locale=chosen, channel=channel)
     subject = f"**{rendered.subject}**" if channel is Channel.DISCORD else f"Subject: {rendered.subject}"

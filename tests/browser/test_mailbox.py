@@ -13,7 +13,7 @@ import pytest
 from lifecycle.app import serving
 from lifecycle.demo.mailbox import Mailbox
 from lifecycle.demo.mailbox import page as mailbox_page
-from lifecycle.notices import preview
+from lifecycle.notices import samples
 from lifecycle.notices.composing import compose
 from lifecycle.notices.rendering import renderer
 from lifecycle.states import TEMPLATED, Purpose
@@ -36,7 +36,7 @@ class Post:
     box: Mailbox = field(default_factory=Mailbox)
 
     def send(self, purpose: Purpose, locale: str = "en", to: str = "ada@users.example", **values: Any) -> None:
-        mail = renderer().render(purpose, {**preview.sample(purpose), **values}, locale=locale)
+        mail = renderer().render(purpose, {**samples.sample(purpose), **values}, locale=locale)
         data = compose(
             mail,
             sender="Acme <legal@acme.example>",

@@ -12,7 +12,7 @@ import pytest
 
 from lifecycle.cli import doctoring
 from lifecycle.db import Database, migrations
-from lifecycle.notices import preview, rendering
+from lifecycle.notices import preview, rendering, samples
 from lifecycle.notices.rendering import Renderer
 from lifecycle.settings import Settings, load_settings, resource
 from lifecycle.states import TEMPLATED, Purpose
@@ -232,7 +232,7 @@ def test_a_template_without_a_subject_is_named(assent: Assent, templates: Path):
 @pytest.mark.parametrize("purpose", TEMPLATED)
 def test_every_purpose_has_sample_values_that_its_template_uses_up(purpose: Purpose):
     for locale in Renderer().locales():
-        rendered = Renderer().render(purpose, preview.sample(purpose, operator="Acme"), locale=locale)
+        rendered = Renderer().render(purpose, samples.sample(purpose, operator="Acme"), locale=locale)
         assert rendered.subject
         assert "Acme" in rendered.text + rendered.subject
 

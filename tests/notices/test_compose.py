@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from lifecycle.errors import TemplateError
 from lifecycle.models import Notice
-from lifecycle.notices import preview
+from lifecycle.notices import samples
 from lifecycle.notices.claiming import message_id
 from lifecycle.notices.composing import compose
 from lifecycle.notices.rendering import SUBJECT_LIMIT, Rendered, header_text, renderer
@@ -163,7 +163,7 @@ def test_a_value_stays_a_value(mail) -> None:
 @pytest.mark.parametrize("locale", ["de", "en"])
 def test_a_hostile_value_stays_a_value_in_every_mail(value: str, locale: str) -> None:
     for purpose in TEMPLATED:
-        require_a_value_stays_a_value(purpose, locale, preview.sample(purpose), value)
+        require_a_value_stays_a_value(purpose, locale, samples.sample(purpose), value)
 
 
 # -- headers -------------------------------------------------------------------------------------------------------

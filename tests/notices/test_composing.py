@@ -13,7 +13,7 @@ from sqlmodel import Session, col, select
 from lifecycle.db import Database
 from lifecycle.errors import TemplateError
 from lifecycle.models import MessageForm, Notice, Version
-from lifecycle.notices import composing, contents, keeping, outbox, preview
+from lifecycle.notices import composing, contents, keeping, outbox, samples
 from lifecycle.notices.claiming import claim
 from lifecycle.notices.rendering import Renderer, renderer
 from lifecycle.states import Purpose
@@ -87,7 +87,7 @@ def test_a_spliced_message_reads_as_a_full_build_whoever_it_is_for(
 
 
 def test_one_form_serves_all_who_differ_only_in_what_is_their_own() -> None:
-    values = preview.sample(Purpose.VERSION_PUBLISHED)
+    values = samples.sample(Purpose.VERSION_PUBLISHED)
     own = contents.own(Purpose.VERSION_PUBLISHED, values)
     forms = [
         composing.form(
@@ -103,7 +103,7 @@ def test_one_form_serves_all_who_differ_only_in_what_is_their_own() -> None:
 
 
 def test_what_is_kept_for_all_holds_nothing_of_anybody() -> None:
-    values = preview.sample(Purpose.VERSION_PUBLISHED) | {"external_id": "user-ada", "answer_url": "https://x/secret"}
+    values = samples.sample(Purpose.VERSION_PUBLISHED) | {"external_id": "user-ada", "answer_url": "https://x/secret"}
     own = contents.own(Purpose.VERSION_PUBLISHED, values)
     form = composing.form(renderer(), Purpose.VERSION_PUBLISHED, values, own=own, locale="en", **OURS)
     form.fill(values, **plain_facts)
@@ -115,7 +115,7 @@ def test_a_template_that_does_more_than_show_a_persons_own_value_is_refused(used
     source = (TEMPLATES / "email" / "en" / "version_published.md").read_text("utf-8")
     changed = Renderer()
     monkeypatch.setattr(changed._jinja, "loader", _with(changed, "email/en/version_published.md", source + used))
-    values = preview.sample(Purpose.VERSION_PUBLISHED)
+    values = samples.sample(Purpose.VERSION_PUBLISHED)
     with pytest.raises(TemplateError, match="external_id"):
         changed.draft(Purpose.VERSION_PUBLISHED, values, locale="en", own={"external_id"})
 

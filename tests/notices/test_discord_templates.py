@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 from bots.discord.contact import KINDS
 from lifecycle.cli import template
 from lifecycle.errors import InvalidInput
-from lifecycle.notices import preview
+from lifecycle.notices import preview, samples
 from lifecycle.notices.rendering import Rendered, Renderer, discord_text, renderer
 from lifecycle.states import TEMPLATED, Channel, Mode, Purpose
 from tests.notices.test_compose import HOSTILE, PLAIN, one_line
@@ -97,8 +97,8 @@ def render(purpose: Purpose, values: Mapping[str, Any], locale: str) -> str:
 
 def casts(purpose: Purpose, locale: str) -> Iterator[dict[str, Any]]:
     """The values for every branch of the template, in the reader's language."""
-    for turn in [{}, *preview.TURNS[purpose]]:
-        yield {**preview.sample(purpose, locale=locale), **turn}
+    for turn in [{}, *samples.TURNS[purpose]]:
+        yield {**samples.sample(purpose, locale=locale), **turn}
 
 
 def spoiled(values: Mapping[str, Any], text: str) -> dict[str, Any]:
@@ -170,7 +170,7 @@ def test_a_message_speaks_of_no_mail_and_writes_links_out_without_a_preview(purp
         assert not re.search(r"\bE?-?mails?\b", text, re.IGNORECASE)
         _, marks = read(text)
         assert set(marks) <= {"bold", "heading", "list", "quote", "small", "code", "link"}
-        assert text.count("https://") == marks.count("link") == text.count(f"<{preview.URL}")
+        assert text.count("https://") == marks.count("link") == text.count(f"<{samples.URL}")
 
 
 @pytest.mark.parametrize("locale", LOCALES)
@@ -183,7 +183,7 @@ def test_a_message_names_the_kinds_of_request_as_the_bot_does(locale: str) -> No
 
 @pytest.mark.parametrize("locale", LOCALES)
 def test_a_ground_is_quoted_whole_under_its_section(locale: str) -> None:
-    values = preview.sample(Purpose.TERMINATION_NOTICE, locale=locale)
+    values = samples.sample(Purpose.TERMINATION_NOTICE, locale=locale)
     values["grounds"][0]["text"] = "One.\n\nTwo, # not a heading.\n> Three."
     text = render(Purpose.TERMINATION_NOTICE, values, locale)
     [heading] = [line for line in text.split("\n") if line.startswith("**") and "4.2" in line]
@@ -194,7 +194,7 @@ def test_a_ground_is_quoted_whole_under_its_section(locale: str) -> None:
 def test_where_a_language_has_no_message_the_mails_words_are_used(installation) -> None:  # noqa: F811
     for path in (installation / "discord/en").iterdir():
         path.unlink()
-    values = {**preview.sample(Purpose.TERMINATION_NOTICE), "operator": "@everyone"}
+    values = {**samples.sample(Purpose.TERMINATION_NOTICE), "operator": "@everyone"}
     text = message(Renderer().render(Purpose.TERMINATION_NOTICE, values, locale="en", channel=Channel.DISCORD))
     shown, marks = read(text)
     assert "mention" not in marks
@@ -242,7 +242,7 @@ def test_a_value_stays_a_value(drawn) -> None:
 @pytest.mark.parametrize("locale", LOCALES)
 def test_an_awkward_name_or_clause_neither_mentions_nor_formats(value: str, locale: str) -> None:
     for purpose in TEMPLATED:
-        require_a_value_stays_a_value(purpose, locale, preview.sample(purpose, locale=locale), value)
+        require_a_value_stays_a_value(purpose, locale, samples.sample(purpose, locale=locale), value)
 
 
 @given(st.text("@<>#:*_~|`[]()\\-+.1 \n\u200bahtps/", max_size=80))
@@ -268,12 +268,12 @@ def test_what_is_escaped_is_shown_as_it_was_written_and_only_links_are_marked(te
     ],
 )
 def test_a_link_ends_where_the_template_ends_it(url: str, sent: str) -> None:
-    values = {**preview.sample(Purpose.ACCEPTANCE_REMINDER), "url": url}
+    values = {**samples.sample(Purpose.ACCEPTANCE_REMINDER), "url": url}
     assert f"\n- Read version 2: <{sent}>\n" in render(Purpose.ACCEPTANCE_REMINDER, values, "en")
 
 
 def test_only_what_begins_a_line_is_kept_from_beginning_a_list() -> None:
-    values = {**preview.sample(Purpose.VERSION_PUBLISHED, locale="de"), "operator": "3. AG", "changes": ["1. x", "- y"]}
+    values = {**samples.sample(Purpose.VERSION_PUBLISHED, locale="de"), "operator": "3. AG", "changes": ["1. x", "- y"]}
     text = render(Purpose.VERSION_PUBLISHED, values, "de")
     assert "\n3\\. AG hat am 2. März 2026, 10:00" in text
     assert "\n- 1\\. x\n- \\- y\n" in text
@@ -292,14 +292,14 @@ def test_only_what_begins_a_line_is_kept_from_beginning_a_list() -> None:
     ],
 )
 def test_a_sample_is_in_the_readers_language(locale: str, day: str, document: str) -> None:
-    values = preview.sample(Purpose.VERSION_PUBLISHED, locale=locale)
+    values = samples.sample(Purpose.VERSION_PUBLISHED, locale=locale)
     assert (values["effective_on"], values["document"]) == (day, document)
 
 
 @pytest.mark.parametrize("channel", Channel)
 def test_a_german_preview_holds_no_english_date(channel: Channel) -> None:
     for purpose in TEMPLATED:
-        notice = renderer().render(purpose, preview.sample(purpose, locale="de"), locale="de", channel=channel)
+        notice = renderer().render(purpose, samples.sample(purpose, locale="de"), locale="de", channel=channel)
         assert re.search(r"\d\. (Februar|März|April|Mai) 2026", notice.text)
         assert not re.search(r"\d (February|March|April|May) 2026|European", notice.subject + notice.text)
 
@@ -342,7 +342,7 @@ def test_a_preview_shows_a_message_as_it_leaves(purpose: Purpose, locale: str, m
     monkeypatch.setenv("ASSENT_TIME_ZONE", "Europe/Berlin")
     done = run("preview", purpose.value, "--channel", "discord", "--locale", locale)
     assert done.exit_code == 0
-    assert done.output == render(purpose, preview.sample(purpose, operator="Acme", locale=locale), locale) + "\n"
+    assert done.output == render(purpose, samples.sample(purpose, operator="Acme", locale=locale), locale) + "\n"
 
 
 def test_a_preview_is_of_a_mail_unless_told_otherwise() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from lifecycle.errors import AssentError
-from lifecycle.notices import addresses, preview
+from lifecycle.notices import addresses, samples
 from lifecycle.notices.composing import compose, form
 from lifecycle.notices.rendering import renderer
 from lifecycle.settings import load_settings
@@ -92,7 +92,7 @@ def carries_only_what_was_meant(data: bytes, to: str) -> None:
 
 
 def test_no_fuzzed_address_gets_more_into_a_mail_than_one_recipient() -> None:
-    values = preview.sample(Purpose.VERSION_PUBLISHED)
+    values = samples.sample(Purpose.VERSION_PUBLISHED)
     made = form(renderer(), Purpose.VERSION_PUBLISHED, values, own=set(), locale="en", sender=SETTINGS.mail_from)
     taken = 0
     for seed in range(MANY):
@@ -108,7 +108,7 @@ def test_no_fuzzed_address_gets_more_into_a_mail_than_one_recipient() -> None:
 
 
 def test_no_fuzzed_address_crashes_what_users_are_checked_by_and_what_it_takes_can_be_mailed() -> None:
-    mail = renderer().render(Purpose.REINSTATED, preview.sample(Purpose.REINSTATED), locale="en")
+    mail = renderer().render(Purpose.REINSTATED, samples.sample(Purpose.REINSTATED), locale="en")
     for seed in range(MANY):
         try:
             to = check_email(address(seed))
@@ -121,7 +121,7 @@ def test_no_fuzzed_address_crashes_what_users_are_checked_by_and_what_it_takes_c
 
 @pytest.mark.parametrize("purpose", [Purpose.VERSION_PUBLISHED, Purpose.TERMINATION_NOTICE])
 def test_no_fuzzed_name_or_text_becomes_header_page_or_template(purpose: Purpose) -> None:
-    usual = preview.sample(purpose)
+    usual = samples.sample(purpose)
     plain = renderer().render(purpose, usual, locale="en")
     lines: dict[str, Any] = {
         "to": "ada@example.com",

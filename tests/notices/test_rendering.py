@@ -11,7 +11,7 @@ import pytest
 from jinja2 import Environment, meta, nodes
 
 from lifecycle.errors import TemplateError
-from lifecycle.notices import preview, rendering
+from lifecycle.notices import preview, rendering, samples
 from lifecycle.notices.rendering import Renderer, header_text, renderer
 from lifecycle.settings import resource
 from lifecycle.states import TEMPLATED, Channel, Purpose
@@ -69,8 +69,8 @@ class Page(HTMLParser):
 
 def turns(purpose: Purpose) -> Iterator[dict[str, Any]]:
     """The values for every branch of the template."""
-    for turn in [{}, *preview.TURNS[purpose]]:
-        yield {**preview.sample(purpose), **turn}
+    for turn in [{}, *samples.TURNS[purpose]]:
+        yield {**samples.sample(purpose), **turn}
 
 
 def without(values: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -159,13 +159,13 @@ def test_html_is_styled_in_place_and_loads_nothing(purpose: Purpose, locale: str
 def test_every_link_of_a_mail_is_one_of_its_values(purpose: Purpose, locale: str) -> None:
     for values in turns(purpose):
         mail = renderer().render(purpose, values, locale=locale)
-        assert all(link and link.startswith(preview.URL) for link in Page(mail.html).links)
+        assert all(link and link.startswith(samples.URL) for link in Page(mail.html).links)
 
 
 def test_a_page_names_its_language_and_direction(installation: Path) -> None:
     shutil.copytree(installation / "email/en", installation / "email/ar")
     for locale, direction in (("en", "ltr"), ("de", "ltr"), ("ar", "rtl")):
-        mail = Renderer().render(Purpose.REINSTATED, preview.sample(Purpose.REINSTATED), locale=locale)
+        mail = Renderer().render(Purpose.REINSTATED, samples.sample(Purpose.REINSTATED), locale=locale)
         page = Page(mail.html)
         named = [a for tag, a in page.tags if tag == "html" or a.get("role") == "article"]
         assert [(a["lang"], a["dir"]) for a in named] == [(locale, direction)] * 2
@@ -190,7 +190,7 @@ def test_a_missing_value_is_an_error_that_names_template_and_variable(purpose: P
 
 
 def test_a_missing_value_inside_a_clause_is_an_error_too() -> None:
-    values = preview.sample(Purpose.TERMINATION_NOTICE)
+    values = samples.sample(Purpose.TERMINATION_NOTICE)
     values["grounds"] = [without(values["grounds"][0], "text")]
     with pytest.raises(TemplateError, match=r"email/en/termination_notice\.md: .*'text'"):
         renderer().render(Purpose.TERMINATION_NOTICE, values, locale="en")
@@ -206,13 +206,13 @@ def test_staff_read_the_kind_of_an_overdue_request_in_their_own_language(channel
 
 def test_a_missing_template_is_named() -> None:
     with pytest.raises(TemplateError, match=r"There is no template email/fr/reinstated\.md"):
-        renderer().render(Purpose.REINSTATED, preview.sample(Purpose.REINSTATED), locale="fr")
+        renderer().render(Purpose.REINSTATED, samples.sample(Purpose.REINSTATED), locale="fr")
 
 
 def test_a_missing_part_of_a_template_is_named(installation: Path) -> None:
     (installation / "email/en/_footer.md").unlink()
     with pytest.raises(TemplateError, match=r"There is no template email/en/_footer\.md"):
-        Renderer().render(Purpose.REINSTATED, preview.sample(Purpose.REINSTATED), locale="en")
+        Renderer().render(Purpose.REINSTATED, samples.sample(Purpose.REINSTATED), locale="en")
 
 
 @pytest.mark.parametrize(
@@ -227,7 +227,7 @@ def test_a_missing_part_of_a_template_is_named(installation: Path) -> None:
 def test_a_template_that_cannot_be_used_is_named_with_what_is_wrong(installation: Path, source, message) -> None:
     (installation / "email/en/reinstated.md").write_text(source, "utf-8")
     with pytest.raises(TemplateError, match=rf"Template email/en/reinstated\.md.* {message}"):
-        Renderer().render(Purpose.REINSTATED, preview.sample(Purpose.REINSTATED), locale="en")
+        Renderer().render(Purpose.REINSTATED, samples.sample(Purpose.REINSTATED), locale="en")
 
 
 def test_the_check_says_which_template_is_wrong(installation: Path) -> None:
@@ -269,7 +269,7 @@ def test_without_english_there_is_still_a_language(installation: Path) -> None:
 @pytest.mark.parametrize("locale", LOCALES)
 @pytest.mark.parametrize("purpose", TEMPLATED)
 def test_each_channel_has_its_own_words_for_the_same_facts(purpose: Purpose, locale: str) -> None:
-    values = preview.sample(purpose)
+    values = samples.sample(purpose)
     mail, chat = (renderer().render(purpose, values, locale=locale, channel=channel) for channel in Channel)
     assert mail.text != chat.text
     assert (bool(mail.html), chat.html) == (True, "")

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from lifecycle import app as composition
 from lifecycle.errors import TemplateError
-from lifecycle.notices import preview, wording
+from lifecycle.notices import preview, samples, wording
 from lifecycle.notices.rendering import Renderer
 from lifecycle.states import Channel, Initiator, Purpose
 
@@ -60,13 +60,13 @@ def worded(folder: Path, text: str, purpose: Purpose = P.VERSION_PUBLISHED, loca
 
 
 def test_a_wording_takes_the_place_of_the_shipped_one_and_keeps_what_must_be_said(folder: Path) -> None:
-    mail = worded(folder, PUBLISHED).render(P.VERSION_PUBLISHED, preview.sample(P.VERSION_PUBLISHED), locale="en")
+    mail = worded(folder, PUBLISHED).render(P.VERSION_PUBLISHED, samples.sample(P.VERSION_PUBLISHED), locale="en")
     assert mail.subject == "Terms of Service: new version 2"
     for said in (
         "Dear customer user-1,",
         "What changes\n- Prompts are no longer logged",
         "Please accept or decline version 2",
-        f"our desk: https://acme.example/help or read it: {preview.URL}/terms/2. {{braces}} stay.",
+        f"our desk: https://acme.example/help or read it: {samples.URL}/terms/2. {{braces}} stay.",
         "Accept or decline version 2: https://policies.example.com/answer/sample-token",
         "You get this mail because of your account user-1 at Example Ltd.",
     ):
@@ -76,9 +76,9 @@ def test_a_wording_takes_the_place_of_the_shipped_one_and_keeps_what_must_be_sai
 
 def test_only_the_language_and_the_mail_it_is_for_are_reworded(folder: Path) -> None:
     own, shipped = worded(folder, PUBLISHED), Renderer()
-    values = preview.sample(P.VERSION_PUBLISHED)
+    values = samples.sample(P.VERSION_PUBLISHED)
     for purpose, locale in ((P.VERSION_PUBLISHED, "de"), (P.REINSTATED, "en")):
-        sample = preview.sample(purpose, locale=locale)
+        sample = samples.sample(purpose, locale=locale)
         assert own.render(purpose, sample, locale=locale) == shipped.render(purpose, sample, locale=locale)
     discord = Channel.DISCORD
     assert own.render(P.VERSION_PUBLISHED, values, locale="en", channel=discord) == shipped.render(
@@ -88,7 +88,7 @@ def test_only_the_language_and_the_mail_it_is_for_are_reworded(folder: Path) -> 
 
 def test_a_termination_is_worded_where_the_provider_ends_it_and_names_all_that_the_law_asks_for(folder: Path) -> None:
     own = worded(folder, ENDED, P.TERMINATION_NOTICE)
-    values = preview.sample(P.TERMINATION_NOTICE)
+    values = samples.sample(P.TERMINATION_NOTICE)
     mail = own.render(P.TERMINATION_NOTICE, values, locale="en")
     for said in ("Access was resold.", "214 other companies", "You do not resell access.", "No automated means", "six"):
         assert said in mail.text
@@ -141,7 +141,7 @@ def test_a_file_for_no_mail_or_language_is_refused(folder: Path) -> None:
 
 def test_html_and_template_code_in_a_wording_are_letters(folder: Path) -> None:
     text = PUBLISHED.replace("Dear", "<script>alert(1)</script> {{{{ 7*7 }}}} {{% raw %}} Dear")
-    mail = worded(folder, text).render(P.VERSION_PUBLISHED, preview.sample(P.VERSION_PUBLISHED), locale="en")
+    mail = worded(folder, text).render(P.VERSION_PUBLISHED, samples.sample(P.VERSION_PUBLISHED), locale="en")
     assert "{{ 7*7 }} {% raw %} Dear" in mail.text
     assert "<script" not in mail.html
     assert "49" not in mail.text
@@ -152,8 +152,8 @@ def test_html_and_template_code_in_a_wording_are_letters(folder: Path) -> None:
 def test_no_value_gets_out_of_its_place(tmp_path_factory: pytest.TempPathFactory, name: str, change: str) -> None:
     folder = tmp_path_factory.mktemp("wording")
     own = worded(folder, PUBLISHED)
-    values = preview.sample(P.VERSION_PUBLISHED) | {"external_id": name, "document": name, "changes": [change]}
-    usual = preview.sample(P.VERSION_PUBLISHED) | {"external_id": "x", "document": "x", "changes": ["x"]}
+    values = samples.sample(P.VERSION_PUBLISHED) | {"external_id": name, "document": name, "changes": [change]}
+    usual = samples.sample(P.VERSION_PUBLISHED) | {"external_id": "x", "document": "x", "changes": ["x"]}
     mail, plain = (own.render(P.VERSION_PUBLISHED, one, locale="en") for one in (values, usual))
     assert mail.html.count("<a ") == plain.html.count("<a ")
     assert mail.html.count("<script") == 0
@@ -173,7 +173,7 @@ def test_every_mail_that_can_be_reworded_can_be_with_its_blocks_alone(folder: Pa
         for locale in ("en", "de"):
             blocks = "\n\n".join(f"{{{name}}}" for name in sorted(Renderer()._blocks(locale, purpose)))
             own = worded(folder, f"Subject: Word\n\n{blocks}\n", purpose, locale)
-            mail = own.render(purpose, preview.sample(purpose, locale=locale), locale=locale)
+            mail = own.render(purpose, samples.sample(purpose, locale=locale), locale=locale)
             assert mail.subject == "Word"
 
 
