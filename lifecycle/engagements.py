@@ -12,7 +12,7 @@ from lifecycle.bindings import Bound as Bound
 from lifecycle.bindings import binding
 from lifecycle.documents import store
 from lifecycle.errors import InvalidInput, RuleRefused
-from lifecycle.models import Body, Document, Engagement, Notice, Trace, User, Version
+from lifecycle.models import Body, Document, Engagement, Notice, Termination, Trace, User, Version
 from lifecycle.states import ANSWERS, PROVEN_STATUSES, Channel, EngagementKind, Mode
 
 BY_USERS = (*ANSWERS, EngagementKind.VIEWED, EngagementKind.ACKNOWLEDGED, EngagementKind.IMPORTED)
@@ -46,7 +46,7 @@ def engage(
     """Record what a user did about a published version; the same act twice is one fact.
 
     Raises InvalidInput for a hash that is not one of the version's bodies or an instant in the future,
-    RuleRefused when the act does not fit the version or the user's last answer to it.
+    RuleRefused when the act does not fit the version or the user's last answer to it, or accepts what is not on offer.
     """
     at = at or now
     _require_possible(session, user, version, kind, at=at, zone=zone, now=now)
@@ -58,6 +58,8 @@ def engage(
         return last
     if why := REFUSED.get((last.kind if last else None, kind)) if kind in ANSWERS else "":
         raise RuleRefused(f"Version {version.number} {why}.")
+    if kind is EngagementKind.ACCEPTED:
+        _require_offer(session, user, version, at=at)
     fact = ledger.write(
         session,
         user,
@@ -103,6 +105,24 @@ def _require_possible(
         raise RuleRefused(f"{named} was withdrawn at {version.withdrawn_at.isoformat()}.")
     if kind is EngagementKind.OBJECTED:
         _require_window(session, user, version, named, at=at, zone=zone)
+
+
+def _require_offer(session: Session, user: User, version: Version, *, at: datetime) -> None:
+    """Nobody accepts what a later version has replaced for them, or anything once all their access has ended."""
+    document = session.get_one(Document, version.document_id)
+    published, now_bound = store.chain(session, document.id), bound(session, user, document, at=at)
+    if now_bound is not None and published.index(now_bound.version) > published.index(version):
+        raise RuleRefused(
+            f"Version {version.number} of {document.slug!r} is not on offer to user {user.external_id!r}: "
+            f"version {now_bound.version.number} binds since {now_bound.since.isoformat()}."
+        )
+    endings = session.exec(select(Termination).where(Termination.user_id == user.id))
+    ended = next((one for one in endings if one.is_whole and one.in_effect(at)), None)
+    if ended is not None:
+        raise RuleRefused(
+            f"Nothing is on offer to user {user.external_id!r}: access ended by termination {ended.id}. "
+            f"Reinstate the user first."
+        )
 
 
 def _require_window(

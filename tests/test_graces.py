@@ -3,15 +3,20 @@
 from datetime import datetime
 
 import pytest
-from sqlmodel import Session, select
+from sqlalchemy import update
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session, col, select
 
 from lifecycle import deeming, graces, responses, standing, terminations
+from lifecycle.db import Database
+from lifecycle.documents import store
+from lifecycle.documents.publishing import Publication, publish
 from lifecycle.errors import Conflict, InvalidInput, NotFound, RuleRefused
 from lifecycle.models import Request, User, Version
 from lifecycle.notices import outbox
 from lifecycle.standing import DocumentStanding
 from lifecycle.states import Decision, EngagementKind, Initiator, Mode, OnObjection, Purpose
-from tests.helpers import DAY, NOW, TICK, ZONE, add_user, bound_by, engage, next_version, published_terms, tell
+from tests.helpers import DAY, HOUR, NOW, TICK, ZONE, add_user, bound_by, engage, next_version, published_terms, tell
 
 K = EngagementKind
 ALLOW, WARN, BLOCK = Decision.ALLOW, Decision.WARN, Decision.BLOCK
@@ -141,10 +146,55 @@ def test_an_objection_in_time_keeps_the_old_version_and_is_heard_by_staff_once(s
     assert terms(session, ada, at=NOW + 9 * DAY).decision is ALLOW
 
 
+def parting(session: Session) -> tuple[User, Version]:
+    """Ada, told of a version to which an objection begins a termination with fourteen days of notice."""
+    _, first = published_terms(session)
+    ada = add_user(session)
+    engage(session, ada, first, K.ACCEPTED)
+    version = store.draft_version(session, store.document(session, "terms"), {"en": "# Terms\n\nNew.\n"}, now=NOW)
+    plan = Publication(
+        Mode.SILENCE, deadline_days=5, notify=False, on_objection=OnObjection.TERMINATE, objection_notice_days=14
+    )
+    publish(session, version, plan, zone=ZONE, now=NOW)
+    tell(session, ada, version)
+    return ada, version
+
+
+def accept(session: Session, user: User, version: Version, *, at):
+    return responses.respond(session, user, version, K.ACCEPTED, zone=ZONE, now=at)
+
+
+def test_accepting_after_an_objection_takes_back_the_termination_that_it_began(session: Session) -> None:
+    ada, second = parting(session)
+    object_to(session, ada, second)
+    accept(session, ada, second, at=NOW + HOUR)
+    made = terminations.latest(session, ada)
+    assert (made.rescinded_at, made.undo_reason) == (NOW + HOUR, "You accepted version 2 of terms after all.")
+    assert bound_by(session, ada, at=NOW + HOUR) == (2, K.ACCEPTED)
+
+
+def test_accepting_takes_back_no_termination_for_another_reason_and_none_in_effect(session: Session) -> None:
+    ada, second = parting(session)
+    cause = terminations.Cause(Initiator.PROVIDER, "Spam.")
+    made = terminations.terminate(session, ada, cause, notice_days=9, zone=ZONE, now=NOW)
+    object_to(session, ada, second)
+    accept(session, ada, second, at=NOW + HOUR)
+    assert made.rescinded_at is None
+
+
+def test_what_follows_an_objection_is_frozen_with_the_publication(database: Database) -> None:
+    database.run(parting)
+
+    def change(session: Session, /, **values: object) -> None:
+        session.execute(update(Version).where(col(Version.number) == 2).values(**values))
+
+    for values in ({"on_objection": OnObjection.KEEP}, {"objection_notice_days": 0}):
+        with pytest.raises(IntegrityError, match="a publication never changes"):
+            database.run(change, **values)
+
+
 def test_where_the_operator_chose_so_an_objection_begins_an_ordinary_termination(session: Session) -> None:
-    ada, _, second = asked(session, Mode.SILENCE)
-    second.on_objection, second.objection_notice_days = OnObjection.TERMINATE, 14
-    session.add(second)
+    ada, second = parting(session)
     object_to(session, ada, second)
     made = terminations.latest(session, ada)
     assert (made.initiated_by, made.notice_days, made.takes_effect_at) == (Initiator.PROVIDER, 14, None)
