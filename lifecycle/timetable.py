@@ -6,7 +6,7 @@ token beside them, and so knows whether the timetable at hand was theirs.
 """
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -32,6 +32,7 @@ class Course:
     passed: Sequence[Version]
     number: int  # of the version in force, 0 before there is one
     upcoming: tuple[int, ...]
+    turns: Sequence[datetime]  # the instants at which a version came in force, or was withdrawn
     verdicts: dict[tuple[Any, ...], Any] = field(default_factory=dict)
 
 
@@ -48,9 +49,7 @@ class Timetable:
 
     def __init__(self, chains: Mapping[str, Sequence[Version]], graces: Mapping[int, Sequence[Grace]]) -> None:
         self.chains, self.graces = chains, graces
-        known = [version for versions in chains.values() for version in versions]
-        instants = (at for version in known for at in (version.effective_at, version.withdrawn_at))
-        self._turns = sorted({at for at in instants if at is not None})
+        self._turns = _turns([version for versions in chains.values() for version in versions])
         self._moments: dict[int, Moment] = {}
         self._place = {version.id: n for n, versions in enumerate(chains.values()) for version in versions}
 
@@ -62,10 +61,15 @@ class Timetable:
         return found
 
 
+def _turns(versions: Iterable[Version]) -> list[datetime]:
+    instants = (at for version in versions for at in (version.effective_at, version.withdrawn_at))
+    return sorted({at for at in instants if at is not None})
+
+
 def _course(slug: str, versions: Sequence[Version], now: datetime) -> Course:
     passed, upcoming = store.standing_chain(versions, now), store.upcoming(versions, now)
     number = passed[-1].number if passed else 0
-    return Course(slug, versions, passed, number, tuple(version.number for version in upcoming))
+    return Course(slug, versions, passed, number, tuple(version.number for version in upcoming), _turns(versions))
 
 
 _kept: dict[int, Timetable] = {}

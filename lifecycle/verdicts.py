@@ -1,9 +1,11 @@
 """What follows, for one document, from the order of a user's facts: the part of standing that no instant changes.
 
 Most users of a service share a handful of such orders (told, accepted; told, used on), so what `bindings` makes of one
-is kept and holds for all of them, with each user's own instants put in. Where instants matter too, nothing is kept.
+is kept and holds for all of them, with each user's own instants put in. Where instants matter too, their order does:
+before or after which turns of the document's calendar each fact came.
 """
 
+from bisect import bisect
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -24,7 +26,8 @@ Fact = tuple[int, str, Any, int]
 class Verdict:
     """What binds, and by what; else what is asked. Facts are named by their place among the document's.
 
-    `shown` is for whoever words it: what is the same for all users of whom it holds.
+    `shown` is for whoever words it: what is the same for all users of whom it holds. It `holds` not where instants
+    matter beside the order of facts.
     """
 
     bound: Version | None
@@ -34,6 +37,7 @@ class Verdict:
     told: int | None
     said: frozenset[EngagementKind]
     shown: Any = None
+    holds: bool = True
     number: int | None = field(init=False)  # of the version that binds, and from when on it can have
     earliest: Any = field(init=False)
 
@@ -57,15 +61,8 @@ def verdict(course: Course, facts: Sequence[Fact], now: datetime) -> Verdict:
     order = tuple([fact[:2] for fact in facts])
     found: Verdict | None = course.verdicts.get(order)
     if found is None:
-        found = derived(course, facts, now)
-        known = [engagement(fact) for fact in facts]
-        since = _place_of_since(course, known, found, now)
-        if (found.bound is not None and since is None) or _broke_silence(known):
-            return found
-        if len(course.verdicts) >= KEPT:
-            course.verdicts.clear()
-        found = course.verdicts[order] = replace(found, since=since)
-    return found
+        found = _keep(course, order, _of_order(course, facts, now))
+    return found if found.holds else _of_places(course, order, facts, now)
 
 
 def derived(course: Course, facts: Sequence[Fact], now: datetime) -> Verdict:
@@ -81,25 +78,50 @@ def derived(course: Course, facts: Sequence[Fact], now: datetime) -> Verdict:
     return Verdict(version, by, since, asked, told, frozenset(kind for _, kind in about))
 
 
-def _place_of_since(course: Course, known: Sequence[Engagement], found: Verdict, now: datetime) -> int | None:
-    """Which fact completed what binds; None when that, or what binds, hangs on more than the order of the facts.
+def _of_order(course: Course, facts: Sequence[Fact], now: datetime) -> Verdict:
+    """The verdict on every user with facts in this order, unless instants matter too: then it does not hold.
 
-    It does not when nothing was ever taken back and each fact more bound to the same version or a later one.
+    They do not where nothing was ever taken back and no silence could be broken at its very instant: then each fact
+    more binds to the same version or a later one, and the user is bound since the fact that completed the last step.
     """
-    taken_back = EngagementKind.WITHDRAWN in {fact.kind for fact in known}
-    if found.bound is None or taken_back or any(version.withdrawn_at for version in course.versions):
-        return None
-    steps = [bindings.derive(course.versions, known[:n], now) for n in range(len(known) + 1)]
-    reached = [course.passed.index(step[0]) if step else -1 for step in steps]
-    if reached != sorted(reached):
-        return None
-    return reached.index(reached[-1]) - 1
+    found, known = derived(course, facts, now), [engagement(fact) for fact in facts]
+    if any(version.withdrawn_at for version in course.versions) or _took_back({fact.kind for fact in known}):
+        return replace(found, holds=False)
+    if found.bound is None:
+        return found
+    bound = (bindings.derive(course.versions, known[:n], now) for n in range(len(known) + 1))
+    completed = next(n for n, step in enumerate(bound) if step is not None and step[0] is found.bound)
+    return replace(found, since=completed - 1)
 
 
-def _broke_silence(known: Sequence[Engagement]) -> bool:
-    """Whether an answer may have come at the very instant at which silence was to bind."""
-    kinds = {fact.kind for fact in known}
-    return EngagementKind.DEEMED_BY_SILENCE in kinds and not kinds.isdisjoint(ANSWERS)
+def _took_back(kinds: set[EngagementKind]) -> bool:
+    return EngagementKind.WITHDRAWN in kinds or (
+        EngagementKind.DEEMED_BY_SILENCE in kinds and not kinds.isdisjoint(ANSWERS)
+    )
+
+
+def _of_places(course: Course, order: tuple[Any, ...], facts: Sequence[Fact], now: datetime) -> Verdict:
+    """The verdict on every user whose facts came in this order and each between the same turns of the calendar.
+
+    Of who did two things at one instant, or one at a turn, nothing is kept.
+    """
+    instants = [instant(fact[2]) for fact in facts]
+    if len({*instants, *course.turns}) < len(instants) + len(course.turns):
+        return derived(course, facts, now)
+    key = order, tuple([bisect(course.turns, at) for at in instants])
+    found: Verdict | None = course.verdicts.get(key)
+    if found is None:
+        found = derived(course, facts, now)
+        place = next((n for n, at in enumerate(instants) if at == found.since), found.since)
+        found = _keep(course, key, replace(found, since=place))
+    return found
+
+
+def _keep(course: Course, key: tuple[Any, ...], found: Verdict) -> Verdict:
+    if len(course.verdicts) >= KEPT:
+        course.verdicts.clear()
+    course.verdicts[key] = found
+    return found
 
 
 def engagement(fact: Fact) -> Engagement:

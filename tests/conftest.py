@@ -6,7 +6,7 @@ import shutil
 import socket
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
@@ -114,6 +114,14 @@ def _postgresql_template(postgresql: str) -> Iterator[str]:
         database.upgrade()
         database.close()
         yield "migrated"
+
+
+@pytest.fixture(scope="session")
+def migrated_on_postgresql(
+    postgresql: str, _postgresql_template: str
+) -> Callable[[str], AbstractContextManager[str]]:
+    """Makes, by name, databases on that server at this release's schema."""
+    return lambda name: _postgresql_database(postgresql, name, _postgresql_template)
 
 
 @pytest.fixture

@@ -124,6 +124,17 @@ def test_every_change_of_what_is_kept_changes_the_mark(database: Database) -> No
     assert not changes(lambda s: engagements.bound(s, s.get_one(User, 1), store.document(s, "terms"), at=NOW))
 
 
+def test_no_timetable_is_kept_under_a_mark_that_was_overtaken(database: Database) -> None:
+    database.run(settle)
+    before = database.read(timetable.token_now)
+    made = database.run(ask)
+    assert database.read(timetable.timetable, before) is None
+    assert timetable.kept(before) is None
+    found = database.read(lambda s: timetable.timetable(s, timetable.token_now(s)))
+    assert found is not None
+    assert [version.id for version in found.chains["terms"]] == [1, made.id]
+
+
 def test_the_stream_is_ndjson_with_a_problem_for_who_is_not_known(database: Database) -> None:
     database.run(settle)
     names = ["ada", "nobody", *["bob"] * standing.STREAMED]

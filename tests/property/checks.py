@@ -25,14 +25,15 @@ from tests.property.world import World
 __all__ = ["TAMPERING", "Memory", "select"]
 
 TAMPERING = [
-    "UPDATE bodies SET text = CAST('other words' AS BLOB) WHERE version_id = :version",
+    "UPDATE bodies SET text = :words WHERE version_id = :version",
     "UPDATE bodies SET sha256 = 'other' WHERE version_id = :version",
     "DELETE FROM bodies WHERE version_id = :version",
     "UPDATE versions SET effective_at = '2020-01-01 00:00:00.000000' WHERE id = :version",
     "UPDATE versions SET published_at = NULL WHERE id = :version",
     "UPDATE versions SET mode = 'editorial', deadline_days = 77 WHERE id = :version",
-    "INSERT OR REPLACE INTO bodies (id, version_id, locale, title, text, sha256, created_at) "
-    "SELECT id, version_id, locale, 'Other title', text, sha256, created_at FROM bodies WHERE version_id = :version",
+    "INSERT INTO bodies (id, version_id, locale, title, text, sha256, created_at) "
+    "SELECT id, version_id, locale, 'Other title', text, sha256, created_at FROM bodies WHERE version_id = :version "
+    "ON CONFLICT (id) DO UPDATE SET title = 'Other title'",
 ]
 
 # DESIGN section 5, and what a late proof or staff may do.
@@ -219,7 +220,8 @@ def _legal(memory: Memory, notice: int, status: str) -> None:
 def _everyone_passed_is_owed(world: World, memory: Memory) -> None:
     missing = world.rows(
         "SELECT u.external_id FROM campaigns c JOIN versions v ON v.id = c.version_id "
-        "JOIN users u ON u.id <= c.cursor AND u.created_at <= max(v.effective_at, c.started_at) WHERE NOT EXISTS ("
+        "JOIN users u ON u.id <= c.cursor AND (u.created_at <= v.effective_at OR u.created_at <= c.started_at) "
+        "WHERE NOT EXISTS ("
         "SELECT 1 FROM notices n WHERE n.user_id = u.id AND n.version_id = c.version_id "
         "AND n.purpose = 'version_published')"
     )

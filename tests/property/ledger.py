@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -11,10 +11,10 @@ from tests.helpers import ZONE
 MILD_TO_STRICT = ("editorial", "notice", "continued_use", "silence", "explicit")
 
 
-def counted(start: datetime, days: int) -> datetime:
-    """`days` calendar days after `start` on the operator's wall, at the earliest."""
+def counted(start: datetime, days: int, which: Callable[..., datetime] = min) -> datetime:
+    """`days` calendar days after `start` on the operator's wall; of a time that comes twice, or never, the earliest."""
     wall = start.astimezone(ZONE).replace(tzinfo=None) + timedelta(days=days)
-    return min(wall.replace(tzinfo=ZONE, fold=fold).astimezone(UTC) for fold in (0, 1)) if days else start
+    return which(wall.replace(tzinfo=ZONE, fold=fold).astimezone(UTC) for fold in (0, 1)) if days else start
 
 
 @dataclass
@@ -59,7 +59,7 @@ class Ended:
         resumed = [self.resumed] if self.resumed else []
         if self.by == "user":
             return max([self.effective, *resumed])
-        proof = [counted(self.proven, self.notice_days)] if self.proven else []
+        proof = [counted(self.proven, self.notice_days, max)] if self.proven else []
         override = [self.overridden] if self.overridden else []
         return max([self.effective, min(proof + override), *resumed]) if proof + override else None
 

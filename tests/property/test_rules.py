@@ -11,7 +11,14 @@ from typing import Any
 import pytest
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
@@ -38,10 +45,10 @@ from lifecycle.notices import campaigns, claiming, outbox, recording
 from lifecycle.notices.conversation import Reply
 from lifecycle.states import AttemptOutcome, Channel, Emergency, EngagementKind, Initiator, Mode, OnObjection, ToldBy
 from lifecycle.verdicts import instant
-from tests.helpers import ZONE
+from tests.helpers import TICK, ZONE
 from tests.property import checks
 from tests.property.ledger import Copy, Ended, Given, Ledger, Published
-from tests.property.world import STARTS, World
+from tests.property.world import STARTS, Maker, World
 
 picks = st.integers(0, 30)
 ago = st.sampled_from([timedelta(0)] * 4 + [timedelta(minutes=5), timedelta(hours=30), timedelta(days=9)])
@@ -59,9 +66,9 @@ VERBS = [terminations.override, terminations.rescind, terminations.reinstate, ap
 class Rules(RuleBasedStateMachine):
     """One operator, two documents, a few users, and a relay that answers as it likes."""
 
-    def __init__(self) -> None:
+    def __init__(self, maker: Maker | None = None) -> None:
         super().__init__()
-        self.world, self.ledger, self.now = World(), Ledger(), STARTS[0]
+        self.world, self.ledger, self.now = World(maker), Ledger(), STARTS[0]
         self.names: list[str] = []
         self.steps = 0
         self.on_the_way: list[tuple[recording.Handover, Copy]] = []
@@ -144,7 +151,7 @@ class Rules(RuleBasedStateMachine):
     def tamper(self, pick: int, sql: str) -> None:
         """Rule 1: the database itself refuses, whoever asks."""
         with pytest.raises(IntegrityError), self.world.database.engine.begin() as connection:
-            connection.execute(text(sql), {"version": self.version(pick).id})
+            connection.execute(text(sql), {"version": self.version(pick).id, "words": b"other words"})
 
     # -- people ----------------------------------------------------------------------------------------------------
 
@@ -172,6 +179,10 @@ class Rules(RuleBasedStateMachine):
         self.run(activity.record, [(name, at)], now=self.now)
         self.ledger.used.append((name, at))
         self._see_what_ended()
+        for ended in self.ledger.ended.values() if at == self.now else ():
+            if ended.user == name and ended.by == "inactivity" and not ended.over(at):
+                assert (since := ended.since()) is not None
+                assert since <= at, "used in time, and yet it goes on"
 
     @rule(
         pick=picks,
@@ -355,7 +366,7 @@ class Rules(RuleBasedStateMachine):
     @rule()
     def recover(self) -> None:
         left = "SELECT id FROM notices WHERE status = 'sending' AND lease_until <= :now"
-        stale = self.world.rows(left, now=f"{self.now:%Y-%m-%d %H:%M:%S.%f}")
+        stale = self.world.rows(left, now=f"{self.now:%Y-%m-%d %H:%M:%S.%f}+00")
         for channel in Channel:
             self.world.database.run(recording.recover, channel=channel, now=self.now)
         now_statuses = {row["id"]: row["status"] for row in self.world.rows("SELECT id, status FROM notices")}
@@ -431,6 +442,39 @@ class Rules(RuleBasedStateMachine):
             ended.overridden = self.now if emergency else None
             self.ledger.ended[made.id] = ended
         self._see_what_ended()
+
+    @rule(
+        pick=picks,
+        idle=st.booleans(),
+        notice_days=st.sampled_from([1, 14, 30]),
+        told_after=st.sampled_from([timedelta(0), timedelta(hours=5), timedelta(days=9), timedelta(days=40)]),
+        used=st.booleans(),
+    )
+    def a_termination_runs_its_course(
+        self, pick: int, idle: bool, notice_days: int, told_after: timedelta, used: bool
+    ) -> None:
+        """Its notice leaves in time or late; from there its period runs, and not an instant less."""
+        name = self.user(pick)
+        if idle:
+            self.use(pick, age=timedelta(0))
+            self.time_passes(timedelta(days=61))
+            self._run_jobs()
+        else:
+            self.terminate(pick, Initiator.PROVIDER, notice_days, None, None, "terms", "", None, None)
+        mine = [ended for ended in self.ledger.ended.values() if ended.user == name]
+        self.time_passes(told_after)
+        self.a_good_day()
+        self._stand_where_the_record_says([name])
+        since = mine[-1].since() if mine else None
+        if since is None or since <= self.now:
+            return
+        self.now = since - TICK
+        self._run_jobs()
+        self._stand_where_the_record_says([name])
+        if used:
+            self.use(pick, age=timedelta(0))
+        self.now = since
+        self._stand_where_the_record_says([name])
 
     @precondition(lambda self: self.ledger.ended)
     @rule(pick=picks, verb=st.sampled_from(VERBS))
@@ -583,7 +627,13 @@ class Rules(RuleBasedStateMachine):
                 checks.blocks_are_justified(found, self.ledger, self.now)
 
 
-# 2,000 steps, or 20,000 at night.
-EXAMPLES = {"nightly": 800}.get(os.environ.get("HYPOTHESIS_PROFILE", ""), 80)
+# 2,000 steps on SQLite and 200 on PostgreSQL, or 20,000 on each at night.
+NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
+STEPS = 25
 TestRules = Rules.TestCase
-TestRules.settings = hypothesis_settings(max_examples=EXAMPLES, stateful_step_count=25)
+TestRules.settings = hypothesis_settings(max_examples=800 if NIGHTLY else 80, stateful_step_count=STEPS)
+
+
+def test_the_rules_hold_on_postgresql_too(migrated_on_postgresql: Maker) -> None:
+    few = hypothesis_settings(max_examples=800 if NIGHTLY else 8, stateful_step_count=STEPS)
+    run_state_machine_as_test(lambda: Rules(migrated_on_postgresql), settings=few)  # type: ignore[arg-type]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -37,10 +39,14 @@ STARTS = [
 ]
 
 
-class World:
-    """Settings and database of a small operator in Berlin."""
+# Makes a PostgreSQL database of this name for as long as it is needed, and gives its URL.
+Maker = Callable[[str], AbstractContextManager[str]]
 
-    def __init__(self) -> None:
+
+class World:
+    """Settings and database of a small operator in Berlin: on SQLite, or on what `maker` makes."""
+
+    def __init__(self, maker: Maker | None = None) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="assent-rules-"))
         self.settings = load_settings(
             data_dir=self.folder,
@@ -52,11 +58,14 @@ class World:
             inactivity_days=60,
             inactivity_notice_days=14,
         )
-        self.database = Database(migrated(self.folder / "assent.sqlite3"))
+        self.kept = ExitStack()
+        url = self.kept.enter_context(maker(self.folder.name.replace("-", "_").lower())) if maker else None
+        self.database = Database(url or migrated(self.folder / "assent.sqlite3"))
         # Power loss is not what these tests are about, and waiting for the disk would halve the examples.
-        event.listen(
-            self.database.engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=OFF")
-        )
+        if self.database.is_sqlite:
+            event.listen(
+                self.database.engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=OFF")
+            )
 
     def rows(self, sql: str, **values: Any) -> list[Any]:
         with self.database.engine.connect() as connection:
@@ -68,4 +77,5 @@ class World:
 
     def close(self) -> None:
         self.database.close()
+        self.kept.close()
         shutil.rmtree(self.folder, ignore_errors=True)
