@@ -1,14 +1,18 @@
-"""The host says who used the service: that can bind a user by use, and ends a termination by inactivity."""
+"""The host says who used the service: that can bind a user by use, and ends a termination by inactivity.
 
-from collections.abc import Iterable
+A batch is handled in sets: what it costs hangs on its size, hardly on how many users it is about.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlmodel import Session
 
-from lifecycle import deeming, terminations, users
+from lifecycle import deeming, standing, terminations, users
 from lifecycle.errors import AssentError, InvalidInput
-from lifecycle.states import require_aware
+from lifecycle.models import User
+from lifecycle.states import Initiator, require_aware
 
 
 @dataclass(slots=True)
@@ -20,22 +24,35 @@ class ActivityReport:
     problems: list[tuple[str, str]] = field(default_factory=list)
 
 
-def record(session: Session, seen: Iterable[tuple[str, datetime]], *, now: datetime) -> ActivityReport:
-    """Record that users used the service at the given instants. One bad entry is reported, the rest goes on."""
-    report = ActivityReport()
-    for external_id, at in seen:
+def record(session: Session, seen: Iterable[tuple[str, datetime | None]], *, now: datetime) -> ActivityReport:
+    """Record that users used the service at the given instants, or now. One bad entry is reported, the rest goes on."""
+    report, entries = ActivityReport(), list(seen)
+    ids = users.ids(session, {name for name, _ in entries})
+    uses: dict[int, list[datetime]] = {}
+    for name, at in entries:
         try:
-            report.bound += _record_one(session, external_id, require_aware(at, what="at"), now=now)
+            used = _checked(at or now, now)
+            if name not in ids:
+                raise users.unknown(name)
+            uses.setdefault(ids[name], []).append(used)
             report.recorded += 1
         except AssentError as error:
-            report.problems.append((external_id, str(error)))
+            report.problems.append((name, str(error)))
+    _cancel_inactivity(session, uses, now=now)
+    users.touch(session, {user_id: max(instants) for user_id, instants in uses.items()})
+    report.bound = deeming.deem_by_use(session, uses, now=now)
     return report
 
 
-def _record_one(session: Session, external_id: str, at: datetime, *, now: datetime) -> int:
-    if at > now:
-        raise InvalidInput(f"Activity at {at.isoformat()} lies in the future (now {now.isoformat()}).")
-    user = users.user(session, external_id)
-    terminations.cancel_inactivity(session, user, activity_at=at, now=now)
-    users.touch(session, user, at=at)
-    return len(deeming.deem_by_use(session, user, activity_at=at, now=now))
+def _checked(at: datetime, now: datetime) -> datetime:
+    used = require_aware(at, what="at")
+    if used > now:
+        raise InvalidInput(f"Activity at {used.isoformat()} lies in the future (now {now.isoformat()}).")
+    return used
+
+
+def _cancel_inactivity(session: Session, uses: Mapping[int, Sequence[datetime]], *, now: datetime) -> None:
+    for user_id, found in standing.open_terminations(session, list(uses)).items():
+        if found.initiated_by is Initiator.INACTIVITY:
+            user = session.get_one(User, user_id)
+            any(terminations.cancel_inactivity(session, user, activity_at=at, now=now) for at in uses[user_id])

@@ -1,46 +1,75 @@
 """What using a service, or staying silent, makes of a user who was told: bound, if the record proves it (rule 3)."""
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlmodel import Session
 
 from lifecycle import graces, ledger
 from lifecycle.bindings import asking, binding, mode_of, pending
+from lifecycle.db import chunks
 from lifecycle.documents import store
-from lifecycle.models import Engagement, User, Version
+from lifecycle.models import Document, Engagement, User, Version
 from lifecycle.states import EngagementKind, Mode
 
+LATEST = sys.maxsize  # the id, in thought, of a fact that is about to be written
 
-def deem_by_use(session: Session, user: User, *, activity_at: datetime, now: datetime) -> list[Engagement]:
-    """Bind the user by use to what was announced last, if that is in force and proven sent before the use."""
-    known, made = ledger.facts(session, user), []
-    for document in store.documents(session):
-        versions = store.chain(session, document.id)
-        told = _used_on(versions, known, activity_at)
+
+def deem_by_use(session: Session, uses: Mapping[int, Sequence[datetime]], *, now: datetime) -> int:
+    """Bind users by use to what was announced last, if that is in force and proven sent before the use; how many facts.
+
+    `uses` are the instants at which each user, by id, used the service.
+    """
+    return sum(_deem_document(session, document, uses, now) for document in store.documents(session))
+
+
+def _deem_document(session: Session, document: Document, uses: Mapping[int, Sequence[datetime]], now: datetime) -> int:
+    versions, rows = store.chain(session, document.id), []
+    waiting = ledger.told_and_not_deemed(session, _to_be_used_on(versions, uses), uses)
+    for some in chunks(waiting, 500):
+        for user_id, known in ledger.facts_by_user(session, some).items():
+            rows += _bound_by_use(versions, known, sorted(uses[user_id]))
+    ledger.write_all(session, EngagementKind.DEEMED_BY_USE, rows, actor="clock", now=now)
+    return len(rows)
+
+
+def _to_be_used_on(versions: Sequence[Version], uses: Mapping[int, Sequence[datetime]]) -> list[int]:
+    """To which versions, by id, use at one of these instants may bind: most batches have none, or one."""
+    if all(version.mode is not Mode.CONTINUED_USE for version in versions):
+        return []
+    found = (_announced_last(versions, at) for instants in uses.values() for at in instants)
+    return sorted({v.id for v in found if v is not None and mode_of(v).strictness <= Mode.CONTINUED_USE.strictness})
+
+
+def _bound_by_use(
+    versions: Sequence[Version], known: list[Engagement], uses: Sequence[datetime]
+) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    for at in uses:
+        told = _used_on(versions, known, at)
         if told is not None:
-            version = session.get_one(Version, told.version_id)
-            fact = ledger.write(
-                session,
-                user,
-                version,
-                EngagementKind.DEEMED_BY_USE,
-                1,
-                at=activity_at,
-                actor="clock",
-                now=now,
-                notice_id=told.notice_id,
-                activity_at=activity_at,
-            )
-            made.append(fact)
-    return made
+            about: dict[str, Any] = {
+                "user_id": told.user_id,
+                "version_id": told.version_id,
+                "at": at,
+                "notice_id": told.notice_id,
+            }
+            rows.append({**about, "activity_at": at, "channel": ""})
+            if at < uses[-1]:
+                known = [*known, Engagement(**about, id=LATEST, kind=EngagementKind.DEEMED_BY_USE, actor="clock")]
+    return rows
+
+
+def _announced_last(versions: Sequence[Version], at: datetime) -> Version | None:
+    return next((v for v in reversed(store.standing_chain(versions, at)) if v.mode is not Mode.EDITORIAL), None)
 
 
 def _used_on(versions: Sequence[Version], known: Sequence[Engagement], at: datetime) -> Engagement | None:
     """The proof that the user was told of the version in force to which using the service at `at` newly binds them."""
-    announced = (v for v in reversed(store.standing_chain(versions, at)) if v.mode is not Mode.EDITORIAL)
-    version = next(announced, None)
+    version = _announced_last(versions, at)
     if version is None or _needed(versions, known, version, at) is not Mode.CONTINUED_USE:
         return None
     about = {fact.kind: fact for fact in reversed(known) if fact.version_id == version.id}

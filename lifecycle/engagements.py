@@ -196,11 +196,7 @@ def tell_all(session: Session, told: Sequence[Told], *, now: datetime) -> None:
         }
         for fact in told
     ]
-    added = ledger.write_all(session, EngagementKind.NOTIFIED, rows, actor="clock", now=now)
-    for fact in told:
-        if (fact.user_id, fact.version_id) not in added:  # told before, which may count no more
-            user, version = session.get_one(User, fact.user_id), session.get_one(Version, fact.version_id)
-            tell(session, user, version, notice_id=fact.notice_id, channel=fact.channel, sent_at=fact.at, now=now)
+    ledger.write_all(session, EngagementKind.NOTIFIED, rows, actor="clock", now=now)
 
 
 def notice_came_back(session: Session, user: User, version: Version, *, notice_id: int, now: datetime) -> None:

@@ -1,6 +1,6 @@
 """What is on record between users and versions: append-only facts, written once, never changed."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -9,7 +9,7 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, func, select
 
 from lifecycle import history
-from lifecycle.db import insert_once, insert_returning
+from lifecycle.db import chunks, insert_once, insert_returning
 from lifecycle.models import Engagement, User, Version
 from lifecycle.states import ANSWERS, ON_NOTICE, EngagementKind, Mode
 
@@ -47,13 +47,20 @@ def write(
 
 def write_all(
     session: Session, kind: EngagementKind, rows: Sequence[dict[str, Any]], *, actor: str, now: datetime
-) -> set[tuple[int, int]]:
-    """The first fact of a kind for many users at once; whose, about which version, was new. The others stay."""
+) -> None:
+    """`write` for many users at once."""
+    if not rows:
+        return
     same = {"kind": kind, "nth": 1, "recorded_at": now, "actor": actor, "sha256": "", "locale": "", "wording": ""}
     added = insert_returning(session, Engagement, [same | row for row in rows], "id", "user_id", "version_id")
     events = [(fact_id, {"user": user_id, "version": version_id}) for fact_id, user_id, version_id in added]
     history.record_all(session, actor, kind.value, "engagement", events, now=now)
-    return {(user_id, version_id) for _, user_id, version_id in added}
+    new = {(user_id, version_id) for _, user_id, version_id in added}
+    for row in rows:
+        if (row["user_id"], row["version_id"]) not in new:  # there is one before, which may be void
+            user, version = session.get_one(User, row["user_id"]), session.get_one(Version, row["version_id"])
+            facts = {name: value for name, value in row.items() if name not in ("user_id", "version_id")}
+            write(session, user, version, kind, 1, actor=actor, now=now, **facts)
 
 
 def facts(session: Session, user: User) -> list[Engagement]:
@@ -91,6 +98,24 @@ def facts_by_user(session: Session, user_ids: Collection[int]) -> dict[int, list
     return {user_id: _counting(known) for user_id, known in found.items()}
 
 
+def told_and_not_deemed(session: Session, version_ids: Sequence[int], user_ids: Iterable[int]) -> list[int]:
+    """Which of these users were told of one of these versions and have not been bound to it by use."""
+    other = aliased(Engagement)
+    deemed = select(other.id).where(
+        other.user_id == Engagement.user_id,
+        other.version_id == Engagement.version_id,
+        other.kind == EngagementKind.DEEMED_BY_USE,
+        ~_void(other),
+    )
+    told = select(Engagement.user_id).where(
+        Engagement.kind == EngagementKind.NOTIFIED, col(Engagement.version_id).in_(version_ids), ~_void(Engagement)
+    )
+    found: set[int] = set()
+    for some in chunks(sorted(user_ids), 1000) if version_ids else ():
+        found.update(session.exec(told.where(col(Engagement.user_id).in_(some), ~deemed.exists())))
+    return sorted(found)
+
+
 def notified(session: Session, user: User, version: Version) -> Engagement | None:
     """The proof that the user was told of this version, if there is one."""
     return first(session, user, version, EngagementKind.NOTIFIED)
@@ -124,7 +149,7 @@ def _void(fact: Any) -> ColumnElement[bool]:
         later.user_id == fact.user_id,
         later.version_id == fact.version_id,
         later.kind == EngagementKind.BOUNCED,
-        later.id > fact.id,
+        col(later.id) + 0 > fact.id,  # the sum keeps SQLite from walking every later fact about the version
     )
     return col(fact.kind).in_(ON_NOTICE) & bounced.exists()
 

@@ -16,9 +16,8 @@ from pydantic_core import to_json
 from sqlalchemy import text
 from sqlmodel import Session, col, select
 
-from lifecycle import bindings
+from lifecycle import bindings, users
 from lifecycle.db import Database
-from lifecycle.errors import NotFound
 from lifecycle.lookups import Row
 from lifecycle.models import Grace, Termination, User, Version
 from lifecycle.states import ON_NOTICE, Decision, EngagementKind, Mode
@@ -126,7 +125,7 @@ def check(database: Database, external_id: str, *, zone: ZoneInfo, now: datetime
     while found is None:
         rows = database.look_up(BY_NAME, who=external_id)
         if not rows:
-            raise NotFound(f"There is no user {external_id!r}. Import or PUT the user first.")
+            raise users.unknown(external_id)
         found = _timetable(database, rows)
     own = database.read(_own, rows[0][0], now) if rows[0][3] else NOTHING
     return _stand(rows, found, own, zone, now)

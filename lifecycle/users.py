@@ -1,16 +1,17 @@
 """People bound by documents, known by the host's `external_id`."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from babel import Locale, UnknownLocaleError
 from email_validator import EmailNotValidError, validate_email
-from sqlalchemy import update
+from sqlalchemy import bindparam, update
 from sqlmodel import Session, col, func, select
 
 from lifecycle import history
+from lifecycle.db import UTCDateTime, chunks, execute_many
 from lifecycle.errors import Conflict, InvalidInput, NotFound
 from lifecycle.models import User
 from lifecycle.notices import outbox
@@ -56,7 +57,20 @@ def user(session: Session, external_id: str) -> User:
     """The user; raises NotFound."""
     found = session.exec(select(User).where(User.external_id == external_id)).first()
     if found is None:
-        raise NotFound(f"There is no user {external_id!r}. Import or PUT the user first.")
+        raise unknown(external_id)
+    return found
+
+
+def unknown(external_id: str) -> NotFound:
+    """What there is to say of an id that is no user's."""
+    return NotFound(f"There is no user {external_id!r}. Import or PUT the user first.")
+
+
+def ids(session: Session, external_ids: Collection[str]) -> dict[str, int]:
+    """Our own ids of those of these users whom we know."""
+    found: dict[str, int] = {}
+    for some in chunks(sorted(external_ids), 1000):
+        found |= dict(session.exec(select(User.external_id, User.id).where(col(User.external_id).in_(some))).all())
     return found
 
 
@@ -69,11 +83,21 @@ def count(session: Session) -> int:
     return session.exec(select(func.count()).select_from(User)).one()
 
 
-def touch(session: Session, user: User, *, at: datetime) -> None:
-    """Remember the latest instant at which the user used the service."""
-    newer = col(User.last_activity_at).is_(None) | (col(User.last_activity_at) < at)
-    session.execute(update(User).where(col(User.id) == user.id, newer).values(last_activity_at=at))
-    session.refresh(user)
+def touch(session: Session, seen: Mapping[int, datetime]) -> None:
+    """Remember the latest instant at which each of these users used the service."""
+    if seen:
+        execute_many(session, _TOUCH, [{"who": user_id, "seen": at} for user_id, at in seen.items()])
+    for user in [known for known in session.identity_map.values() if isinstance(known, User) and known.id in seen]:
+        session.refresh(user, ["last_activity_at"])
+
+
+_SEEN = bindparam("seen", type_=UTCDateTime)
+_TOUCH = (
+    update(User)
+    .where(col(User.id) == bindparam("who"))
+    .where(col(User.last_activity_at).is_(None) | (col(User.last_activity_at) < _SEEN))
+    .values(last_activity_at=_SEEN)
+)
 
 
 def check_email(address: str) -> str:

@@ -117,9 +117,7 @@ def _postgresql_template(postgresql: str) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def migrated_on_postgresql(
-    postgresql: str, _postgresql_template: str
-) -> Callable[[str], AbstractContextManager[str]]:
+def migrated_on_postgresql(postgresql: str, _postgresql_template: str) -> Callable[[str], AbstractContextManager[str]]:
     """Makes, by name, databases on that server at this release's schema."""
     return lambda name: _postgresql_database(postgresql, name, _postgresql_template)
 

@@ -6,11 +6,13 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from sqlalchemy import event
 from sqlmodel import Session
 
-from lifecycle import activity, announcing, effects, terminations, users
+from lifecycle import activity, announcing, effects, ledger, terminations, users
 from lifecycle.activity import record
 from lifecycle.db import Database
+from lifecycle.documents import store
 from lifecycle.models import Termination
 from lifecycle.states import EngagementKind, Initiator, Mode
 from tests.conftest import NOW
@@ -20,7 +22,7 @@ from tests.helpers import DAY, TICK, ZONE, add_user, bound_by, next_version, pub
 def ending(session: Session, *, proven: bool = True) -> Termination:
     """A termination of `ada` by inactivity, decided now, announced for five days from now."""
     user = add_user(session)
-    users.touch(session, user, at=NOW - 365 * DAY)
+    users.touch(session, {user.id: NOW - 365 * DAY})
     cause = terminations.Cause(Initiator.INACTIVITY, "Not used for a year.")
     made = terminations.terminate(session, user, cause, notice_days=5, zone=ZONE, now=NOW)
     if proven:
@@ -73,6 +75,42 @@ def test_use_that_became_known_late_still_binds_from_its_own_instant(session: Se
     tell(session, user, version)
     record(session, [("ada", NOW + DAY)], now=NOW + 30 * DAY)
     assert bound_by(session, user, at=NOW + DAY) == (2, EngagementKind.DEEMED_BY_USE)
+
+
+def test_a_batch_in_any_order_binds_to_each_version_from_the_first_use_after_it(session: Session) -> None:
+    published_terms(session, mode=Mode.NOTICE)
+    user, second = add_user(session), next_version(session, Mode.CONTINUED_USE)
+    third = next_version(session, Mode.CONTINUED_USE, effective_at=NOW + 5 * DAY)
+    tell(session, user, second), tell(session, user, third)
+    seen = [("ada", NOW + n * DAY) for n in (7, 2, 6, 1, 3)]
+    assert record(session, seen, now=NOW + 9 * DAY).bound == 2
+    assert [(fact.version_id, fact.at) for fact in ledger.facts(session, user) if fact.activity_at] == [
+        (second.id, NOW + DAY),
+        (third.id, NOW + 6 * DAY),
+    ]
+
+
+def test_without_an_instant_use_is_now(session: Session) -> None:
+    user = add_user(session)
+    assert record(session, [("ada", None)], now=NOW).problems == []
+    assert user.last_activity_at == NOW
+
+
+def test_a_batch_takes_as_many_statements_however_many_users_it_is_about(database: Database) -> None:
+    def told(session: Session, names: list[str]) -> None:
+        version = store.version(session, store.document(session, "terms"), 2)
+        for name in names:
+            tell(session, add_user(session, name), version)
+
+    def statements(names: list[str]) -> int:
+        database.run(told, names)
+        ran: list[str] = []
+        event.listen(database.engine, "before_cursor_execute", lambda *args: ran.append(args[2]))
+        assert database.run(record, [(name, None) for name in names], now=NOW + DAY).bound == len(names)
+        return len(ran)
+
+    database.run(lambda s: (published_terms(s, mode=Mode.NOTICE), next_version(s, Mode.CONTINUED_USE)))
+    assert statements([f"few{n}" for n in range(2)]) == statements([f"many{n}" for n in range(60)])
 
 
 # -- termination by inactivity ---------------------------------------------------------------------------------------

@@ -116,7 +116,7 @@ def test_silence_binds_at_its_own_instant_however_late_the_job_comes(database: D
 
 
 def idle(session, name="ada", *, since=NOW):
-    users.touch(session, add_user(session, name), at=since)
+    users.touch(session, {add_user(session, name).id: since})
 
 
 def ended(database: Database) -> list[Termination]:

@@ -121,7 +121,7 @@ def is_left_in_doubt(session: Session, name: str, *, settings: Settings) -> None
 
 
 def is_idle(session: Session, name: str) -> None:
-    users.touch(session, add(session, name), at=utc_now() - 40 * DAY)
+    users.touch(session, {add(session, name).id: utc_now() - 40 * DAY})
 
 
 def effects(session: Session) -> int:

@@ -73,8 +73,8 @@ def test_the_history_of_a_user_holds_no_personal_data(sqlite: Database) -> None:
 def test_the_latest_activity_counts_whatever_the_order_of_arrival(sqlite: Database) -> None:
     def touch_twice(session: Session) -> User:
         user = add_user(session)
-        users.touch(session, user, at=NOW)
-        users.touch(session, user, at=NOW.replace(year=2020))
+        users.touch(session, {user.id: NOW})
+        users.touch(session, {user.id: NOW.replace(year=2020)})
         return user
 
     assert sqlite.run(touch_twice).last_activity_at == NOW

@@ -80,7 +80,7 @@ class UserFacts(Input):
 
 class Seen(Input):
     user: str
-    at: datetime  # one without a zone is a problem of its own entry
+    at: datetime | None = None  # now; one without a zone is a problem of its own entry
 
 
 class NewEngagement(Input):

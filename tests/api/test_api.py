@@ -27,6 +27,11 @@ def test_activity_reports_each_bad_entry_and_keeps_the_rest(client: TestClient, 
     assert database.read(users.user, "ada").last_activity_at == NOW
 
 
+def test_activity_without_an_instant_is_now(client: TestClient, database: Database) -> None:
+    assert client.post("/activity", json={"seen": [{"user": "ada"}]}).json()["recorded"] == 1
+    assert database.read(users.user, "ada").last_activity_at == NOW
+
+
 def test_a_termination_is_decided_read_and_rescinded(client: TestClient) -> None:
     cause = {"initiated_by": "provider", "reason": "Spam", "notice_days": 30}
     made = client.post("/users/ada/terminations", json=cause).json()

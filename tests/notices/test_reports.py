@@ -115,7 +115,7 @@ def test_what_bound_by_a_mail_that_came_back_binds_no_more(
 ) -> None:
     notice = told(session, settings, mode=mode)
     document = store.document(session, "terms")
-    deeming.deem_by_use(session, ada(session), activity_at=NOW + DAY, now=NOW + DAY)
+    deeming.deem_by_use(session, {ada(session).id: [NOW + DAY]}, now=NOW + DAY)
     bound = engagements.bound(session, ada(session), document, at=NOW + DAY)
     assert bound is not None
     assert bound.proof.kind is kind
