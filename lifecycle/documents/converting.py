@@ -4,11 +4,6 @@ from io import BytesIO
 from pathlib import PurePosixPath
 from zipfile import BadZipFile, ZipFile
 
-import mammoth
-from bs4 import BeautifulSoup
-from bs4.element import Tag
-from markdownify import ATX, MarkdownConverter
-
 from lifecycle.documents import store
 from lifecycle.errors import InvalidInput
 
@@ -52,6 +47,10 @@ def as_markdown(data: bytes, *, name: str) -> str:
 
 
 def _from_html(page: bytes | str) -> str:
+    from bs4 import BeautifulSoup  # these, and mammoth below, take a tenth of a second that most starts can do without
+    from bs4.element import Tag
+    from markdownify import ATX, MarkdownConverter
+
     soup = BeautifulSoup(page, "html.parser")
     for element in soup.select(", ".join(AROUND)):
         element.decompose()
@@ -73,6 +72,8 @@ def _tidy(lines: list[str]) -> str:
 
 
 def _html_of_word(data: bytes, name: str) -> str:
+    import mammoth
+
     try:
         with ZipFile(BytesIO(data)) as archive:
             size = sum(member.file_size for member in archive.infolist())
