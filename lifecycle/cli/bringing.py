@@ -81,9 +81,13 @@ def _repository(path: Path) -> tuple[Path, str]:
 def _print(report: ImportReport, desk: Desk, what: str, *, as_json: bool) -> None:
     if as_json:
         problems = [{"file": name, "problem": why} for name, why in report.problems]
-        print_json({"added": report.added, "unchanged": report.unchanged, "problems": problems})
+        warnings = [{"file": name, "warning": why} for name, why in report.warnings]
+        print_json({"added": report.added, "unchanged": report.unchanged, "problems": problems, "warnings": warnings})
     else:
         print_line(f"{what}: {len(report.added)} added, {len(report.unchanged)} known already.")
+        if report.warnings:
+            print_note(f"Look at: {len(report.warnings)}.")
+            print_table(("Where", "Warning"), report.warnings, zone=desk.zone, stderr=True)
         if report.problems:
             print_note(f"Not imported: {len(report.problems)}.")
             print_table(("Where", "Problem"), report.problems, zone=desk.zone, stderr=True)

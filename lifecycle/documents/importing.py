@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from sqlmodel import Session, select
 
 from lifecycle.db import Database
-from lifecycle.documents import publishing, store
+from lifecycle.documents import dates, publishing, store
 from lifecycle.documents.converting import SUFFIXES
 from lifecycle.documents.source_files import SourceFile, read_source
 from lifecycle.errors import AssentError, Conflict, InvalidInput
@@ -25,11 +25,12 @@ from lifecycle.states import DocumentKind, Mode
 
 @dataclass(slots=True)
 class ImportReport:
-    """What an import did; `problems` are pairs of file and reason."""
+    """What an import did; `problems` and `warnings` are pairs of file and reason: what has a warning came in."""
 
     added: list[str] = field(default_factory=list)
     unchanged: list[str] = field(default_factory=list)
     problems: list[tuple[str, str]] = field(default_factory=list)
+    warnings: list[tuple[str, str]] = field(default_factory=list)
 
 
 def import_path(
@@ -46,7 +47,8 @@ def import_path(
 
     Each version is one transaction: a bad file is reported and the rest goes on. Files with a date come in
     as published on that day, marked as imported: they tell nobody and bind nobody. Others come in as drafts.
-    A text that lacks most words of the version before it is reported too, unless `allow_loss`.
+    A text that lacks most words of the version before it is reported too, unless `allow_loss`. A date in the text
+    that is not the file's, or that the file does not give, is a warning: it is offered, never taken unasked.
     """
     if not path.exists():
         raise InvalidInput(f"There is nothing at {str(path)!r} to import.")
@@ -61,7 +63,20 @@ def import_path(
         # The operator's language first: a new document takes its title and default locale from there.
         files = sorted(versions[key], key=lambda file: file.locale != locale)
         _import_one(database, files, report, allow_loss=allow_loss, now=now)
+        report.warnings += [
+            (file.name, warning) for file in files if file.name in report.added for warning in _of_dates(file, zone)
+        ]
     return report
+
+
+def _of_dates(file: SourceFile, zone: ZoneInfo) -> list[str]:
+    """What the date that the text carries says beside that of the file."""
+    on = [instant.astimezone(zone).date() for instant in (file.published, file.effective) if instant]
+    if file.published is not None:
+        return dates.disagreements(file.text, locale=file.locale, on=on)
+    day = dates.offered(file.text, locale=file.locale)
+    said = f"Came in as a draft. The text gives {day} as its date; if it was published then, import it with"
+    return [f"{said} `published: {day}` in its front matter instead."] if day else []
 
 
 def _read_all(paths: list[Path], root: Path, report: ImportReport, **context: Any) -> Iterator[SourceFile]:

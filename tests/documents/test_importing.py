@@ -78,6 +78,25 @@ def test_a_text_that_lost_most_of_its_words_is_reported_unless_confirmed(sqlite:
     assert run(sqlite, folder, allow_loss=True).added == ["t/2025-02-01.md"]
 
 
+def test_a_draft_whose_text_carries_a_date_is_offered_it(sqlite: Database, tmp_path: Path) -> None:
+    report = run(sqlite, write(tmp_path, {"terms.md": "# Terms\n\nLast updated: 5 March 2024\n\nBe kind.\n"}))
+    [(name, warning)] = report.warnings
+    assert name == "terms.md"
+    assert "`published: 2024-03-05`" in warning
+    assert all_of(sqlite, Version)[0].published_at is None
+    assert run(sqlite, tmp_path).warnings == []  # told once, when it comes in
+
+
+def test_a_date_in_the_text_that_is_not_the_files_is_warned_of(sqlite: Database, tmp_path: Path) -> None:
+    text = "# Terms\n\nLast updated: 5 March 2024\n\nBe kind.\n"
+    report = run(sqlite, write(tmp_path, {"terms/2024-03-05.md": text, "terms/2024-06-01.md": text + "And fair.\n"}))
+    [(name, warning)] = report.warnings
+    assert name == "terms/2024-06-01.md"
+    assert "2024-03-05" in warning
+    assert "2024-06-01" in warning
+    assert len(report.added) == 2
+
+
 def test_names_say_document_day_and_locale(sqlite: Database, tmp_path: Path) -> None:
     names = ["acme/terms/2025-01-15.md", "acme/terms/2025-01-15.de.md", "acme/terms/2026-01-15.md", "privacy.md"]
     report = run(sqlite, write(tmp_path / "in", {name: f"# {name}\n\nText.\n" for name in names}))
