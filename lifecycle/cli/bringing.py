@@ -18,6 +18,8 @@ from lifecycle.errors import InvalidInput
 
 app = typer.Typer(rich_markup_mode=None)
 
+SHOWN = 20  # warnings
+
 HELP = "Import texts: a file, a folder, or the whole history of a git repository."
 
 
@@ -47,6 +49,12 @@ def import_(
     allow_loss: Annotated[
         bool, typer.Option("--allow-loss", help="Take texts that lack most words of the version before them.")
     ] = False,
+    text_dates: Annotated[
+        bool,
+        typer.Option(
+            "--text-dates", help="Take files that give no date as published on the day that their text gives."
+        ),
+    ] = False,
     as_json: JsonFlag = False,
 ) -> None:
     if str(path).startswith(("https:", "http:", "ssh:", "git@")):
@@ -56,15 +64,18 @@ def import_(
     wants_history = git_repository.is_repository(path) if history is None else history
     if rules and not wants_history:
         raise typer.BadParameter("is for the history of a git repository; add --history.", param_hint="--map")
+    if text_dates and wants_history:
+        raise typer.BadParameter("is for files; a commit has its date.", param_hint="--text-dates")
     with open_desk() as desk:
         language = locale or desk.settings.default_locale
         if wants_history:
             repository, under = _repository(path)
-            wanted = Wanted(language, rules, under, rev, first_parent, allow_loss)
+            wanted = Wanted(language, rules, under, rev, first_parent, allow_loss, desk.zone)
             track = tracker("Importing versions, 50 a step")
             report = import_history(desk.database, repository, wanted, now=desk.now, progress=track)
         else:
             facts: dict[str, Any] = {"locale": language, "zone": desk.zone, "allow_loss": allow_loss, "now": desk.now}
+            facts["text_dates"] = text_dates
             report = import_path(desk.database, path, progress=tracker("Importing texts"), **facts)
     _print(report, desk, "Versions" if wants_history else "Texts", as_json=as_json)
 
@@ -86,8 +97,9 @@ def _print(report: ImportReport, desk: Desk, what: str, *, as_json: bool) -> Non
     else:
         print_line(f"{what}: {len(report.added)} added, {len(report.unchanged)} known already.")
         if report.warnings:
-            print_note(f"Look at: {len(report.warnings)}.")
-            print_table(("Where", "Warning"), report.warnings, zone=desk.zone, stderr=True)
+            more = f", of which the first {SHOWN} (all with --json)" if len(report.warnings) > SHOWN else ""
+            print_note(f"Came in, but look at {len(report.warnings)}{more}:")
+            print_table(("Where", "Warning"), report.warnings[:SHOWN], zone=desk.zone, stderr=True)
         if report.problems:
             print_note(f"Not imported: {len(report.problems)}.")
             print_table(("Where", "Problem"), report.problems, zone=desk.zone, stderr=True)

@@ -8,16 +8,17 @@ that what the last commit says is what is in force.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlmodel import Session, col, select
 
 from lifecycle.db import Database
-from lifecycle.documents import publishing, store
+from lifecycle.documents import dates, publishing, store
 from lifecycle.documents.converting import as_markdown
 from lifecycle.documents.git_planning import Held, Planned, Wanted, plan
 from lifecycle.documents.git_repository import Repository
@@ -56,7 +57,15 @@ def import_history(
         for batch in progress([fresh[n : n + BATCH] for n in range(0, len(fresh), BATCH)]):
             texts = [(version, read) for version in batch if (read := reader.texts(version, report))]
             texts = [(version, read) for version, read in texts if not known.has_texts(version, read)]
+            before = len(report.added)
             _store_batch(database, texts, report, wanted, now)
+            added = set(report.added[before:])
+            report.warnings += [
+                (version.name, warning)
+                for version, read in texts
+                if version.name in added
+                for warning in reader.newly_printed(version, read, wanted.zone)
+            ]
     return report
 
 
@@ -117,6 +126,7 @@ class _Reader:
     def __init__(self, repository: Repository) -> None:
         self.repository = repository
         self.last: dict[str, str] = {}
+        self.printed: dict[tuple[str, str], date | None] = {}
 
     def texts(self, version: Planned, report: ImportReport) -> dict[str, _Text]:
         """The version's texts by locale; none when one of them cannot be read, which is reported."""
@@ -127,6 +137,18 @@ class _Reader:
             return {}
         self.last = {held.blob: self.last.get(held.blob) or read[held.target.locale].text for held in version.texts}
         return read
+
+    def newly_printed(self, version: Planned, texts: Mapping[str, _Text], zone: ZoneInfo) -> Iterator[str]:
+        """A warning for each text whose printed date is a new one and not the day of the commit.
+
+        Most changes leave the printed date alone, so that one that stays says nothing of its version.
+        """
+        on = [instant.astimezone(zone).date() for instant in (version.published_at, version.effective_at)]
+        for locale, text in texts.items():
+            day, before = dates.offered(text.text, locale=locale), self.printed.get((version.slug, locale))
+            self.printed[version.slug, locale] = day
+            if day and day not in (before, *on):
+                yield f"{locale}: The text gives {day} as its date, but the commit is of {on[0]}."
 
     def _text(self, held: Held) -> _Text:
         text = self.last.get(held.blob)

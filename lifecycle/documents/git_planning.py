@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from lifecycle.documents import store
 from lifecycle.documents.converting import MARKDOWN, as_markdown
@@ -17,6 +18,8 @@ from lifecycle.documents.mapping import Rule, Target, archive_target, is_archive
 from lifecycle.documents.source_files import name_parts, slugify, split_front_matter
 from lifecycle.errors import AssentError, InvalidInput
 from lifecycle.states import DocumentKind, Mode, parse_choice
+
+_UTC = ZoneInfo("UTC")
 
 # What repositories hold besides texts that bind anyone.
 NO_TERMS = {"readme", "changelog", "contributing", "license", "licence", "history", "authors", "notice", "security"}
@@ -56,6 +59,7 @@ class Wanted:
     rev: str = "HEAD"
     first_parent: bool = False
     allow_loss: bool = False
+    zone: ZoneInfo = _UTC  # in which the days of commits are told from those that texts print
 
 
 def plan(repository: Repository, wanted: Wanted, report: ImportReport, *, now: datetime) -> list[Planned]:

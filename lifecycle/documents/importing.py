@@ -6,13 +6,13 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, time
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
 from lifecycle.db import Database
 from lifecycle.documents import dates, publishing, store
@@ -40,6 +40,7 @@ def import_path(
     locale: str = "en",
     zone: ZoneInfo,
     allow_loss: bool = False,
+    text_dates: bool = False,
     now: datetime,
     progress: Callable[[Iterable[Any]], Iterable[Any]] = iter,
 ) -> ImportReport:
@@ -48,7 +49,8 @@ def import_path(
     Each version is one transaction: a bad file is reported and the rest goes on. Files with a date come in
     as published on that day, marked as imported: they tell nobody and bind nobody. Others come in as drafts.
     A text that lacks most words of the version before it is reported too, unless `allow_loss`. A date in the text
-    that is not the file's, or that the file does not give, is a warning: it is offered, never taken unasked.
+    that is not the file's, or that the file does not give, is a warning. With `text_dates` a file that gives none is
+    published on the day that its text gives.
     """
     if not path.exists():
         raise InvalidInput(f"There is nothing at {str(path)!r} to import.")
@@ -58,6 +60,7 @@ def import_path(
     report, versions = ImportReport(), defaultdict[Any, list[SourceFile]](list)
     root = path.parent if path.is_file() else path
     for source in _read_all(paths, root, report, locale=locale, zone=zone, now=now):
+        source = _dated(source, zone, now) if text_dates else source
         versions[source.key].append(source)
     for key in progress(sorted(versions)):
         # The operator's language first: a new document takes its title and default locale from there.
@@ -69,14 +72,21 @@ def import_path(
     return report
 
 
+def _dated(file: SourceFile, zone: ZoneInfo, now: datetime) -> SourceFile:
+    """The file as published on the day that its text gives, if it says itself nothing of when it was."""
+    day = None if file.published or file.effective else dates.offered(file.text, locale=file.locale)
+    published = datetime.combine(day, time(), zone).astimezone(UTC) if day else None
+    return replace(file, published=published) if published and published <= now else file
+
+
 def _of_dates(file: SourceFile, zone: ZoneInfo) -> list[str]:
     """What the date that the text carries says beside that of the file."""
     on = [instant.astimezone(zone).date() for instant in (file.published, file.effective) if instant]
     if file.published is not None:
         return dates.disagreements(file.text, locale=file.locale, on=on)
     day = dates.offered(file.text, locale=file.locale)
-    said = f"Came in as a draft. The text gives {day} as its date; if it was published then, import it with"
-    return [f"{said} `published: {day}` in its front matter instead."] if day else []
+    said = f"Came in as a draft. The text gives {day} as its date; if it was published then, say so in its front matter"
+    return [f"{said} (`published: {day}`), or import with --text-dates."] if day else []
 
 
 def _read_all(paths: list[Path], root: Path, report: ImportReport, **context: Any) -> Iterator[SourceFile]:
@@ -111,9 +121,13 @@ def _store(session: Session, files: list[SourceFile], *, allow_loss: bool, now: 
     if version is None:
         _add(session, document, files, allow_loss=allow_loss, now=now)
         return {file.name for file in files}
-    return {
+    added = {
         file.name for file in files if _add_locale(session, document, version, file, allow_loss=allow_loss, now=now)
     }
+    if version.published_at is None and first.published is not None:
+        _publish(session, version, first, now=now)
+        return {file.name for file in files}
+    return added
 
 
 def _add(session: Session, document: Document, files: list[SourceFile], *, allow_loss: bool, now: datetime) -> None:
@@ -132,14 +146,19 @@ def _add(session: Session, document: Document, files: list[SourceFile], *, allow
         now=now,
     )
     if first.published is not None:
-        publishing.publish_imported(
-            session,
-            version,
-            mode=first.mode or Mode.NOTICE,
-            published_at=first.published,
-            effective_at=first.effective or first.published,
-            now=now,
-        )
+        _publish(session, version, first, now=now)
+
+
+def _publish(session: Session, version: Version, file: SourceFile, *, now: datetime) -> None:
+    assert file.published is not None
+    publishing.publish_imported(
+        session,
+        version,
+        mode=file.mode or Mode.NOTICE,
+        published_at=file.published,
+        effective_at=file.effective or file.published,
+        now=now,
+    )
 
 
 def _add_locale(
@@ -184,12 +203,13 @@ def _document(session: Session, file: SourceFile, *, now: datetime) -> Document:
 
 
 def _known(session: Session, document: Document, files: list[SourceFile]) -> Version | None:
-    """The version these files are about: by number, else by day, else (drafts) by the very text."""
+    """The version these files are about: by number, else by day, else by the text (a draft's, if they have a day)."""
     first, of_document = files[0], select(Version).where(Version.document_id == document.id)
     if first.number is not None:
         return session.exec(of_document.where(Version.number == first.number)).first()
-    if first.published is not None:
-        return session.exec(of_document.where(Version.published_at == first.published)).first()
     hashes = [store.sha256(file.text) for file in files]
-    same = of_document.join(Body).where(Body.sha256.in_(hashes))  # type: ignore[attr-defined]
-    return session.exec(same).first()
+    same = of_document.join(Body).where(col(Body.sha256).in_(hashes))
+    if first.published is None:
+        return session.exec(same).first()
+    of_day = session.exec(of_document.where(Version.published_at == first.published)).first()
+    return of_day or session.exec(same.where(col(Version.published_at).is_(None))).first()

@@ -17,6 +17,7 @@ from importlib.resources import files
 
 from markdown_it.token import Token
 
+from lifecycle.documents.dates import cued
 from lifecycle.documents.sections import MARKDOWN
 from lifecycle.documents.words import words
 
@@ -167,11 +168,6 @@ def _all_links(block: Block) -> bool:
     return bool(block.targets) and block.linked >= 0.8 * len(block.text)
 
 
-_DATED = re.compile(
-    r"(?i)updat|revis|effective|modified|version|posted|as of|\bstand\b|aktualisier|gültig|geändert|inkraft|fassung"
-    r"|mise? à jour|mis à jour|vigueur|modifi|actualiz|vigor|vigente|aggiorna|atualiza|zuletzt|laatst|bijgewerkt"
-    r"|обновл|редакци|действует|ostatni|更新|改定|制定|発効|ενημέρωσ|ισχύ|senast|opdater|päivit|posodob|veljav"
-)
 _MONTH = r"[^\W\d_\u3040-\u9fff]{3,12}\.?"
 _DATE = re.compile(
     rf"\d{{1,4}}[./-] ?\d{{1,2}}[./-] ?\d{{1,4}}|\d{{4}} ?年 ?\d{{1,2}} ?月 ?\d{{1,2}} ?日"
@@ -186,7 +182,7 @@ def _without_dates(side: Sequence[Block]) -> list[Block]:
 
 
 def _says_date(text: str) -> bool:
-    return len(words(text)) <= 25 and bool(_DATED.search(text) or _DATE.fullmatch(text))
+    return len(words(text)) <= 25 and bool(cued(text) or _DATE.fullmatch(text))
 
 
 TAKEN_AWAY: tuple[tuple[Nature, Callable[[Sequence[Block]], list[Block]]], ...] = (

@@ -63,6 +63,18 @@ def test_each_commit_that_changed_the_text_is_a_version_of_the_authors_day(sqlit
     assert [v.published_at for v in versions] == [datetime.fromtimestamp(FIRST + n * HOUR, UTC) for n in (1, 3)]
 
 
+def test_a_newly_printed_date_that_is_not_the_commits_is_warned_of_once(sqlite: Database, git: Git) -> None:
+    days = [datetime.fromtimestamp(FIRST + n * HOUR, UTC).date().isoformat() for n in range(1, 5)]
+    printed = [days[0], "1999-01-01", "1999-01-01", days[3]]
+    ids = [git.commit({"terms.md": f"{TEXT}\nLast updated: {day}\n\nWords {n}.\n"}) for n, day in enumerate(printed)]
+    report = run(sqlite, git)
+    [(name, warning)] = report.warnings
+    assert (len(report.added), name) == (4, f"terms at {ids[1][:10]}")
+    assert "1999-01-01" in warning
+    assert days[1] in warning
+    assert run(sqlite, git).warnings == []
+
+
 def test_imported_history_is_marked_and_tells_and_binds_nobody(sqlite: Database, git: Git) -> None:
     commit = git.commit({"terms.md": TEXT})
     run(sqlite, git)

@@ -87,6 +87,24 @@ def test_a_draft_whose_text_carries_a_date_is_offered_it(sqlite: Database, tmp_p
     assert run(sqlite, tmp_path).warnings == []  # told once, when it comes in
 
 
+def test_the_date_of_the_text_is_taken_when_asked_for_and_a_draft_of_it_becomes_that_version(
+    sqlite: Database, tmp_path: Path
+) -> None:
+    folder = write(tmp_path, {"terms.md": "# Terms\n\nLast updated: 5 March 2024\n\nBe kind.\n", "new.md": "# New\n"})
+    run(sqlite, folder)
+    report = run(sqlite, folder, text_dates=True)
+    assert (report.added, report.unchanged, report.warnings) == (["terms.md"], ["new.md"], [])
+    versions = {version.published_at for version in all_of(sqlite, Version)}
+    assert versions == {None, datetime(2024, 3, 5, tzinfo=ZONE)}
+    assert run(sqlite, folder, text_dates=True).added == run(sqlite, folder).added == []
+
+
+def test_a_date_of_the_text_that_lies_ahead_leaves_it_a_draft(sqlite: Database, tmp_path: Path) -> None:
+    folder = write(tmp_path, {"terms.md": "# Terms\n\nEffective: 5 March 2090\n\nBe kind.\n"})
+    assert run(sqlite, folder, text_dates=True).added == ["terms.md"]
+    assert all_of(sqlite, Version)[0].published_at is None
+
+
 def test_a_date_in_the_text_that_is_not_the_files_is_warned_of(sqlite: Database, tmp_path: Path) -> None:
     text = "# Terms\n\nLast updated: 5 March 2024\n\nBe kind.\n"
     report = run(sqlite, write(tmp_path, {"terms/2024-03-05.md": text, "terms/2024-06-01.md": text + "And fair.\n"}))
