@@ -1,6 +1,8 @@
 """The engine, instants in UTC, and the one way in: `Database.run` (sync) and `Database.arun` (from asyncio)."""
 
 import asyncio
+import json
+import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
@@ -8,9 +10,10 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from threading import Lock
 from time import monotonic, sleep
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
 
 from sqlalchemy import (
+    ARRAY,
     Boolean,
     DateTime,
     Double,
@@ -19,6 +22,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     String,
+    bindparam,
     create_engine,
     event,
     inspect,
@@ -28,8 +32,8 @@ from sqlalchemy.engine import Connection, Dialect, Engine, make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.dml import UpdateBase
-from sqlalchemy.sql.expression import FunctionElement
-from sqlalchemy.types import JSON, BigInteger, TypeDecorator
+from sqlalchemy.sql.expression import FunctionElement, SelectBase
+from sqlalchemy.types import JSON, BigInteger, TypeDecorator, TypeEngine
 from sqlmodel import Session
 
 from lifecycle.errors import DatabaseError
@@ -202,6 +206,8 @@ class Database:
                 return work(session, *args, **kwargs)
         except OperationalError as error:
             raise DatabaseError(f"The database {self.shown_url} cannot be used: {_first_line(error)}") from error
+        except self.engine.dialect.loaded_dbapi.OperationalError as error:  # by the driver's own means
+            raise DatabaseError(f"The database {self.shown_url} cannot be used: {error}") from error
 
     @property
     def shown_url(self) -> str:
@@ -320,21 +326,27 @@ def _prepare_sqlite(connection: Any, record: object) -> None:
 
 def _begin_sqlite(connection: Connection) -> None:
     # A deferred BEGIN that later writes fails at once when another writer got in between.
+    execute = _driver(connection).execute
     if connection.get_execution_options().get("assent_read", False):
-        connection.exec_driver_sql("BEGIN")
+        execute("BEGIN")
         return
     # SQLite's own patience sleeps ever longer, so that who writes all the time leaves the others no gap.
-    connection.exec_driver_sql("PRAGMA busy_timeout=0")
+    execute("PRAGMA busy_timeout=0")
     patience = monotonic() + BUSY_SECONDS
     while True:
         try:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            execute("BEGIN IMMEDIATE")
             break
-        except OperationalError as error:
+        except sqlite3.OperationalError as error:
             if "locked" not in str(error) or monotonic() > patience:
                 raise
             sleep(0.001)
-    connection.exec_driver_sql(f"PRAGMA busy_timeout={PRAGMAS['busy_timeout']}")
+    execute(f"PRAGMA busy_timeout={PRAGMAS['busy_timeout']}")
+
+
+def _driver(connection: Connection) -> Any:
+    """The driver's own connection: SQLAlchemy's care for each statement costs ten times what SQLite does with it."""
+    return connection.connection.driver_connection
 
 
 def migrations() -> list[str]:
@@ -399,48 +411,136 @@ def writers(session: Session, model: type[Any]) -> set[str]:
     return set(session.execute(held, {"name": model.__tablename__}).scalars())
 
 
-def execute_many(session: Session, statement: UpdateBase, rows: Sequence[dict[str, Any]]) -> None:
+def execute_many(session: Session, statement: UpdateBase, rows: Sequence[dict[str, Any]], /, **same: Any) -> None:
     """A statement for many rows by the driver's own means: SQLAlchemy's care for each row costs more than the row.
 
-    All rows name the same values, and the statement is one of a module, never built for the occasion.
+    All rows name the same values, but for those that are the `same` in all. The statement is one of a module, never
+    built for the occasion.
     """
     connection = session.connection()
-    prepared = _prepared(statement, connection.dialect, tuple(rows[0]))
-    connection.exec_driver_sql(prepared.sql, [prepared.bound(row) for row in rows])
+    prepared = _prepared(statement, connection.dialect, (*rows[0], *same))
+    _driver(connection).cursor().executemany(prepared.sql, prepared.bound(rows, same))
+
+
+def fetch(session: Session, kind: Callable[..., T], statement: SelectBase | UpdateBase, /, **values: Any) -> list[T]:
+    """The rows of a statement of a module by the driver's own means, a `kind` made of the columns of each."""
+    session.flush()
+    connection = session.connection()
+    prepared = _prepared(statement, connection.dialect, tuple(values))
+    cursor = _driver(connection).cursor().execute(prepared.sql, prepared.bound([{}], values)[0])
+    return prepared.read(kind, cursor.fetchall())
 
 
 class _Prepared:
-    def __init__(self, statement: UpdateBase, dialect: Dialect, names: tuple[str, ...]) -> None:
+    """A compiled statement, and how its values go to the driver and come back: column by column."""
+
+    def __init__(self, statement: UpdateBase | SelectBase, dialect: Dialect, names: tuple[str, ...]) -> None:
         compiled: Any = statement.compile(dialect=dialect, column_keys=list(names))
         self.sql = str(compiled)
-        self._positions: Sequence[str] | None = compiled.positiontup if compiled.positional else None
-        self._processors: dict[str, Callable[[Any], Any]] = compiled._bind_processors
-        given = set(names)
-        fixed = {name: value for name, value in compiled.params.items() if name not in given}
-        self._fixed = {name: self._processed(name, value) for name, value in fixed.items()}
+        self._names: Sequence[str] = compiled.positiontup if compiled.positional else list(compiled.params)
+        self._positional, self._different = bool(compiled.positional), list(dict.fromkeys(self._names))
+        self._to_driver: dict[str, Callable[[Any], Any]] = compiled._bind_processors
+        fixed = {name: value for name, value in compiled.params.items() if name not in names}
+        self._fixed = {name: _processed([value], self._to_driver.get(name))[0] for name, value in fixed.items()}
+        columns = compiled._result_columns if compiled._result_columns else []
+        self._from_driver = [column.type.dialect_impl(dialect).result_processor(dialect, None) for column in columns]
 
-    def _processed(self, name: str, value: Any) -> Any:
-        processor = self._processors.get(name)
-        return value if processor is None else processor(value)
+    def bound(self, rows: Sequence[dict[str, Any]], same: dict[str, Any]) -> list[Any]:
+        """The rows as the driver takes them; what is one object in many rows is processed once."""
+        columns = {name: self._column(name, rows, same) for name in self._different}
+        if not columns:
+            return [() if self._positional else {} for _ in rows]
+        if not self._positional:
+            return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+        return list(zip(*[columns[name] for name in self._names], strict=True))
 
-    def bound(self, row: dict[str, Any]) -> Any:
-        values = self._fixed | {name: self._processed(name, value) for name, value in row.items()}
-        return values if self._positions is None else tuple([values[name] for name in self._positions])
+    def _column(self, name: str, rows: Sequence[dict[str, Any]], same: dict[str, Any]) -> Sequence[Any]:
+        if name in self._fixed:
+            return [self._fixed[name]] * len(rows)
+        processor = self._to_driver.get(name)
+        if name in same:
+            return [processor(same[name]) if processor else same[name]] * len(rows)
+        return _processed([row[name] for row in rows], processor)
+
+    def read(self, kind: Callable[..., T], rows: Sequence[tuple[Any, ...]]) -> list[T]:
+        """What is made of the driver's rows."""
+        columns = zip(zip(*rows, strict=True), self._from_driver, strict=True) if rows else ()
+        return list(map(kind, *(_processed(*column) for column in columns))) if rows else []
+
+
+def _processed(column: Sequence[Any], processor: Callable[[Any], Any] | None) -> Sequence[Any]:
+    if processor is None:
+        return column
+    processed = {key: processor(value) for key, value in {id(value): value for value in column}.items()}
+    return [processed[id(value)] for value in column]
 
 
 @lru_cache(maxsize=256)
-def _prepared(statement: UpdateBase, dialect: Dialect, names: tuple[str, ...]) -> _Prepared:
+def _prepared(statement: UpdateBase | SelectBase, dialect: Dialect, names: tuple[str, ...]) -> _Prepared:
     return _Prepared(statement, dialect, names)
 
 
+class Ids(TypeDecorator[Sequence[int]]):
+    """Any number of ids as one value."""
+
+    impl = String
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return dialect.type_descriptor(ARRAY(BigInteger) if dialect.name == "postgresql" else String())
+
+    def process_bind_param(self, value: Sequence[int] | None, dialect: Dialect) -> Any:
+        return list(value or ()) if dialect.name == "postgresql" else json.dumps(list(value or ()))
+
+
+class among(FunctionElement[int]):
+    """SQL for a column being one of the ids given as `name`: the same statement, however many these are."""
+
+    type = Integer()  # a Boolean would be compared with 1 on SQLite, which no index is used for
+    inherit_cache = True
+
+    def __init__(self, column: Any, name: str) -> None:
+        super().__init__(column, bindparam(name, type_=Ids()))
+
+
+@compiles(among, "sqlite")
+def _among_sqlite(element: Any, compiler: Any, **kw: Any) -> str:
+    column, ids = (compiler.process(clause, **kw) for clause in element.clauses)
+    return f"{column} IN (SELECT value FROM json_each({ids}))"  # noqa: S608  (a placeholder)
+
+
+@compiles(among, "postgresql")
+def _among_postgresql(element: Any, compiler: Any, **kw: Any) -> str:
+    column, ids = (compiler.process(clause, **kw) for clause in element.clauses)
+    return f"{column} = ANY({ids})"
+
+
 def insert_returning(
-    session: Session, model: type[Any], rows: Sequence[dict[str, Any]], *columns: str
+    session: Session, model: type[Any], same: dict[str, Any], rows: Sequence[dict[str, Any]], *columns: str
 ) -> Sequence[tuple[Any, ...]]:
-    """`insert_once` that answers with these columns of the rows that were new."""
+    """`insert_once` of rows that share what is the `same`; it answers with these columns of those that were new."""
+    names, found = tuple(rows[0]), list[tuple[Any, ...]]()
+    for some in chunks(rows, 50):
+        statement = _inserting(_insert(session), cast(Any, model), tuple(same), names, len(some), columns)
+        own = {f"{name}_{nth}": row[name] for nth, row in enumerate(some) for name in names}
+        found += fetch(session, _row, statement, **same, **own)
+    return found
+
+
+@lru_cache(maxsize=256)
+def _inserting(
+    insert: Any, model: Any, same: tuple[str, ...], own: tuple[str, ...], rows: int, columns: tuple[str, ...]
+) -> Any:
+    """The statement that inserts so many rows at once."""
     table = model.__table__
-    returned = [table.c[name] for name in columns]
-    insert = _insert(session)(table).on_conflict_do_nothing().returning(*returned)
-    return [tuple(row) for row in session.connection().execute(insert, list(rows))]
+    shared = {name: bindparam(name, type_=table.c[name].type) for name in same}
+    each = [{name: bindparam(f"{name}_{n}", type_=table.c[name].type) for name in own} for n in range(rows)]
+    values = [shared | row for row in each]
+    return insert(table).values(values).on_conflict_do_nothing().returning(*(table.c[name] for name in columns))
+
+
+def _row(*values: Any) -> tuple[Any, ...]:
+    return values
 
 
 def _insert(session: Session) -> Any:

@@ -4,11 +4,12 @@ from collections.abc import Collection
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, or_
 from sqlmodel import Session, col, select
 
 from lifecycle import history
 from lifecycle.bindings import deadline, mode_of
+from lifecycle.db import among
 from lifecycle.errors import Conflict, InvalidInput, NotFound, RuleRefused
 from lifecycle.models import Document, Engagement, Grace, User, Version
 from lifecycle.states import Mode
@@ -90,8 +91,12 @@ def of(session: Session, user_id: int, version_id: int) -> list[Grace]:
 
 def of_users(session: Session, user_ids: Collection[int]) -> list[Grace]:
     """What counts now for any of these users, or for all."""
-    theirs = col(Grace.user_id).in_(user_ids) | col(Grace.user_id).is_(None)
-    return list(session.exec(select(Grace).where(theirs, col(Grace.undone_at).is_(None))))
+    return list(session.exec(_OF_USERS, params={"ids": user_ids}))
+
+
+_OF_USERS = select(Grace).where(
+    or_(among(col(Grace.user_id), "ids"), col(Grace.user_id).is_(None)), col(Grace.undone_at).is_(None)
+)
 
 
 def _concerns(user_id: int) -> ColumnElement[bool]:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, func, select
 
 from lifecycle import history
-from lifecycle.db import chunks, insert_once, insert_returning
+from lifecycle.db import among, chunks, insert_once, insert_returning
 from lifecycle.models import Engagement, User, Version
 from lifecycle.states import ANSWERS, ON_NOTICE, EngagementKind, Mode
 
@@ -52,7 +52,7 @@ def write_all(
     if not rows:
         return
     same = {"kind": kind, "nth": 1, "recorded_at": now, "actor": actor, "sha256": "", "locale": "", "wording": ""}
-    added = insert_returning(session, Engagement, [same | row for row in rows], "id", "user_id", "version_id")
+    added = insert_returning(session, Engagement, same, rows, "id", "user_id", "version_id")
     events = [(fact_id, {"user": user_id, "version": version_id}) for fact_id, user_id, version_id in added]
     history.record_all(session, actor, kind.value, "engagement", events, now=now)
     new = {(user_id, version_id) for _, user_id, version_id in added}
@@ -91,11 +91,17 @@ def record(session: Session, user: User) -> list[Engagement]:
 
 def facts_by_user(session: Session, user_ids: Collection[int]) -> dict[int, list[Engagement]]:
     """`facts` of these users."""
-    of_users = select(Engagement).where(col(Engagement.user_id).in_(user_ids))
     found: dict[int, list[Engagement]] = {user_id: [] for user_id in user_ids}
-    for fact in session.exec(of_users.order_by(col(Engagement.at), col(Engagement.id))):
+    for fact in session.exec(_OF_USERS, params={"ids": user_ids}):
         found[fact.user_id].append(fact)
-    return {user_id: _counting(known) for user_id, known in found.items()}
+    return {user_id: _counting(known) if known else known for user_id, known in found.items()}
+
+
+_OF_USERS = (
+    select(Engagement)
+    .where(among(col(Engagement.user_id), "ids"))
+    .order_by(col(Engagement.user_id), col(Engagement.at), col(Engagement.id))
+)
 
 
 def told_and_not_deemed(session: Session, version_ids: Sequence[int], user_ids: Iterable[int]) -> list[int]:

@@ -15,6 +15,7 @@ from lifecycle import bindings, graces, ledger
 from lifecycle.documents import store
 from lifecycle.models import Engagement, Grace, Notice, User, Version
 from lifecycle.notices import outbox
+from lifecycle.notices.outbox import Due
 from lifecycle.settings import Settings
 from lifecycle.states import Mode, Purpose, add_calendar
 
@@ -71,7 +72,7 @@ def remind(session: Session, told: Engagement, settings: Settings, *, now: datet
     return True
 
 
-def superseded(session: Session, notice: Notice, settings: Settings, *, now: datetime) -> str:
+def superseded(session: Session, notice: Notice | Due, settings: Settings, *, now: datetime) -> str:
     """Why a reminder comes too late to leave: a later stage has been reached; empty when it has not."""
     if notice.purpose is not Purpose.ACCEPTANCE_REMINDER or notice.user_id is None:
         return ""

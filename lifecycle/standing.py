@@ -17,7 +17,7 @@ from sqlalchemy import text
 from sqlmodel import Session, col, select
 
 from lifecycle import bindings, users
-from lifecycle.db import Database
+from lifecycle.db import Database, among
 from lifecycle.lookups import Row
 from lifecycle.models import Grace, Termination, User, Version
 from lifecycle.states import ON_NOTICE, Decision, EngagementKind, Mode
@@ -224,12 +224,18 @@ def _open_termination(session: Session, user_id: int) -> Termination | None:
 
 def open_terminations(session: Session, user_ids: Collection[int]) -> dict[int, Termination]:
     """Those of these users, by user."""
-    open_ones = select(Termination).where(
-        col(Termination.user_id).in_(user_ids),
+    return {found.user_id: found for found in session.exec(_OPEN_ONES, params={"ids": user_ids})}
+
+
+_OPEN_ONES = (
+    select(Termination)
+    .where(
+        among(col(Termination.user_id), "ids"),
         col(Termination.rescinded_at).is_(None),
         col(Termination.reinstated_at).is_(None),
     )
-    return {found.user_id: found for found in session.exec(open_ones.order_by(col(Termination.id).desc()))}
+    .order_by(col(Termination.id).desc())
+)
 
 
 def _ending(session: Session, user_id: int, now: datetime) -> Ending | None:

@@ -8,7 +8,8 @@ from lifecycle.models.base import STRICT, Field, SQLModel, choice, instant, key,
 from lifecycle.states import MAX_DOUBTS, PENDING_STATUSES, AttemptOutcome, Channel, NoticeStatus, Purpose, ReportKind
 
 # Written out, not bound: only so do both databases see that a query may use the index below.
-WAITING = text(f"status IN {tuple(map(str, PENDING_STATUSES))} AND doubts < {MAX_DOUBTS}")
+PENDING = text(f"status IN {tuple(map(str, PENDING_STATUSES))}")
+WAITING = text(f"{PENDING} AND doubts < {MAX_DOUBTS}")
 
 FEW = text("request_id IS NOT NULL")  # most notices are of campaigns, which should not pay for this index
 

@@ -6,8 +6,8 @@ Each names its notice and is signed, so that nobody can make one up (VERP: the e
 import hashlib
 import hmac
 import re
-from base64 import b32encode
 from enum import StrEnum
+from itertools import product
 
 from lifecycle.settings import Settings
 
@@ -70,4 +70,8 @@ def _signed(settings: Settings, post: Post, notice_id: int) -> str:
 def _mac(settings: Settings, purpose: str, text: str) -> str:
     """80 bits, in letters that survive a relay which changes their case."""
     digest = hmac.digest(settings.signing_key.encode(), f"{purpose}/{text}".encode(), hashlib.sha256)
-    return b32encode(digest[:10]).decode().lower()
+    bits = int.from_bytes(digest[:10], "big")
+    return "".join([_LETTERS[bits >> shift & 1023] for shift in range(70, -1, -10)])
+
+
+_LETTERS = ["".join(pair) for pair in product("abcdefghijklmnopqrstuvwxyz234567", repeat=2)]  # base32 (RFC 4648)

@@ -8,11 +8,12 @@ import random
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
+import sqlalchemy
 from sqlalchemy import delete, update
 from sqlmodel import Session, col, func, select
 
 from lifecycle import requests
-from lifecycle.db import insert_once
+from lifecycle.db import fetch, insert_once
 from lifecycle.models import Notice, RelayOutage, Request
 from lifecycle.models.notice import WAITING
 from lifecycle.notices.conversation import Reply
@@ -50,11 +51,12 @@ class Refusals:
 
 
 _OUTAGE = select(RelayOutage).where(RelayOutage.name == _RELAY).execution_options(populate_existing=True)
+_ANY = sqlalchemy.select(col(RelayOutage.name))
 
 
 def outage(session: Session) -> RelayOutage | None:
-    """The outage there is now."""
-    return session.exec(_OUTAGE).first()
+    """The outage there is now; that there is none, which is asked all the time, costs little."""
+    return session.exec(_OUTAGE).first() if fetch(session, str, _ANY) else None
 
 
 def refused(session: Session, why: str, *, now: datetime) -> None:

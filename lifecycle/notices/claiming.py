@@ -11,14 +11,17 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from sqlalchemy import bindparam, insert, update
-from sqlmodel import Session, col, select
+from sqlalchemy import bindparam, insert, select, update
+from sqlmodel import Session, col
 
 from lifecycle import reminding
-from lifecycle.db import execute_many
+from lifecycle.db import among, execute_many, fetch
 from lifecycle.errors import AssentError, InvalidInput
 from lifecycle.models import Attempt, Notice
+from lifecycle.models.notice import PENDING
 from lifecycle.notices import addresses, composing, contents, keeping, outbox, recording, signing
+from lifecycle.notices.composing import Written
+from lifecycle.notices.outbox import Due
 from lifecycle.notices.recording import Handover
 from lifecycle.notices.rendering import renderer
 from lifecycle.settings import Settings
@@ -50,27 +53,29 @@ def reserve(
     tried = (_write(known, notice, token, settings, now=now) for notice in found)
     ready = [handover for handover in tried if handover is not None]
     if ready:
-        lent = update(Notice).where(col(Notice.id).in_([handover.notice_id for handover in ready]))
-        lease = timedelta(seconds=min(RESERVED_SECONDS, settings.lease_seconds))
-        session.connection().execute(lent.values(claim=token, lease_until=now + lease))
+        until = now + timedelta(seconds=min(RESERVED_SECONDS, settings.lease_seconds))
+        lent = {"ids": [handover.notice_id for handover in ready], "token": token, "until": until}
+        execute_many(session, _LEND, [lent])
     return len(found), ready
 
 
 def begin(session: Session, ready: Sequence[Handover], *, settings: Settings, now: datetime) -> list[Handover]:
     """Mark as `sending` what is still ours, and keep the messages; those of which the first byte may now leave."""
-    held = session.connection().execute(_HELD, {"ids": [handover.notice_id for handover in ready]})
-    ours = {tuple(row) for row in held}
+    ours = set(fetch(session, _pair, _HELD, ids=[handover.notice_id for handover in ready]))
     begun = [handover for handover in ready if (handover.notice_id, handover.claim) in ours]
     if begun:
         until = now + timedelta(seconds=settings.lease_seconds)
-        execute_many(session, _BEGIN, [_begun(handover, until) for handover in begun])
-        execute_many(session, _TRY, [_attempt(handover, now) for handover in begun])
+        execute_many(session, _BEGIN, [_begun(handover) for handover in begun], until=until)
+        execute_many(session, _TRY, [_attempt(handover) for handover in begun], started_at=now)
     return begun
 
 
+_LEND = (
+    update(Notice).where(among(col(Notice.id), "ids")).values(claim=bindparam("token"), lease_until=bindparam("until"))
+)
 _HELD = (
-    select(Notice.id, Notice.claim)
-    .where(col(Notice.id).in_(bindparam("ids", expanding=True)), col(Notice.status).in_(PENDING_STATUSES))
+    select(col(Notice.id), col(Notice.claim))
+    .where(among(col(Notice.id), "ids"), PENDING)
     .order_by(col(Notice.id))
     .with_for_update()
 )
@@ -89,14 +94,17 @@ _BEGIN = (
     )
 )
 
-_TRY = insert(Attempt)
+_TRY = insert(Attempt).values(outcome=AttemptOutcome.STARTED, reply="")
 
 
-def _begun(handover: Handover, until: datetime) -> dict[str, Any]:
+def _pair(*values: Any) -> tuple[Any, ...]:
+    return values
+
+
+def _begun(handover: Handover) -> dict[str, Any]:
     return {
         "notice_id": handover.notice_id,
         "nth": handover.nth,
-        "until": until,
         "to": handover.address,
         "named": handover.message_id,
         "kept": handover.kept,
@@ -104,15 +112,8 @@ def _begun(handover: Handover, until: datetime) -> dict[str, Any]:
     }
 
 
-def _attempt(handover: Handover, now: datetime) -> dict[str, Any]:
-    return {
-        "notice_id": handover.notice_id,
-        "nth": handover.nth,
-        "address": handover.address,
-        "started_at": now,
-        "outcome": AttemptOutcome.STARTED,
-        "reply": "",
-    }
+def _attempt(handover: Handover) -> dict[str, Any]:
+    return {"notice_id": handover.notice_id, "nth": handover.nth, "address": handover.address}
 
 
 def release(session: Session, ready: Sequence[Handover], *, due_at: datetime | None = None) -> None:
@@ -127,32 +128,34 @@ def release(session: Session, ready: Sequence[Handover], *, due_at: datetime | N
 # -- the message -------------------------------------------------------------------------------------------------------
 
 
-def _write(known: contents.Known, notice: Notice, token: str, settings: Settings, *, now: datetime) -> Handover | None:
+def _write(known: contents.Known, due: Due, token: str, settings: Settings, *, now: datetime) -> Handover | None:
     """The notice with its message, if it is to go out."""
-    gone = contents.unwanted(known, notice, now=now)
-    if reason := gone or reminding.superseded(known.session, notice, settings, now=now):
+    gone = contents.unwanted(known, due, now=now)
+    if reason := gone or reminding.superseded(known.session, due, settings, now=now):
+        notice = known.session.get_one(Notice, due.id)
         doubt = "; an earlier copy may have arrived" if notice.doubts else ""
         recording.move(known.session, notice, NoticeStatus.CANCELLED, reason=reason + doubt, now=now)
         return None
     try:
-        return _written(known, notice, token, settings, now=now)
+        return _written(known, due, token, settings, now=now)
     except AssentError as error:
+        notice = known.session.get_one(Notice, due.id)
         recording.move(known.session, notice, NoticeStatus.FAILED, reason=str(error), now=now)
         recording.after_failure(known.session, notice, now=now)
         return None
 
 
-def _written(known: contents.Known, notice: Notice, token: str, settings: Settings, *, now: datetime) -> Handover:
-    named = notice.message_id or message_id(notice, settings)
-    again = notice.doubts or notice.purpose is Purpose.TEST
-    if again and (message := keeping.message(known.session, notice)) is not None:
+def _written(known: contents.Known, due: Due, token: str, settings: Settings, *, now: datetime) -> Handover:
+    named = due.message_id or message_id(due, settings)
+    again = due.doubts or due.purpose is Purpose.TEST
+    if again and (message := keeping.message(known.session, due)) is not None:
         # A copy that may have arrived is repeated byte for byte, never written anew; a test mail was written before.
-        address, kept, form_id = notice.address, notice.message or b"", notice.form_id
+        address, kept, form_id, dotted = due.address, due.message or b"", due.form_id, True
     else:
-        address, message, form = _message(known, notice, settings, named, now=now)
+        address, (message, dotted), form = _message(known, due, settings, named, now=now)
         kept, form_id = _kept(known, message, form)
-    nth, sender = notice.attempts + 1, addresses.return_path(settings, notice.id)
-    return Handover(notice.id, nth, token, notice.priority, sender, address, named, message, kept, form_id)
+    nth, sender = due.attempts + 1, addresses.return_path(settings, due.id)
+    return Handover(due.id, nth, token, due.priority, sender, address, named, message, kept, form_id, dotted)
 
 
 def _kept(known: contents.Known, message: bytes, form: composing.Form | None) -> tuple[bytes, int | None]:
@@ -164,8 +167,8 @@ def _kept(known: contents.Known, message: bytes, form: composing.Form | None) ->
 
 
 def _message(
-    known: contents.Known, notice: Notice, settings: Settings, named: str, mark: str = "", *, now: datetime
-) -> tuple[str, bytes, composing.Form | None]:
+    known: contents.Known, notice: contents.About, settings: Settings, named: str, mark: str = "", *, now: datetime
+) -> tuple[str, Written, composing.Form | None]:
     """The address and the message, with `mark` before its subject; and the form of one that is for many."""
     who = contents.reader(known, notice, settings)
     values = contents.values(known, notice, who, now=now)
@@ -174,7 +177,7 @@ def _message(
     if notice.channel is Channel.DISCORD:
         shown = render(channel=notice.channel)
         message = f"**{mark}{shown.subject}**\n\n{shown.text}".encode()
-        return notice.address or (who.user.discord_id or "" if who.user else ""), message, None
+        return notice.address or (who.user.discord_id or "" if who.user else ""), Written(message), None
     address = who.user.email if who.user else notice.address
     if not address:
         raise InvalidInput("The user has no e-mail address any more.")
@@ -183,21 +186,23 @@ def _message(
     sender, reply_to = settings.mail_from, addresses.reply_to(settings, notice.id)
     lines: dict[str, Any] = {"to": address, "reply_to": reply_to, "message_id": named, "date": now}
     if own := contents.own(notice.purpose, values) if not mark else set():
-        form = composing.form(templates, notice.purpose, values, own=own, locale=who.locale, sender=sender)
-        return address, signing.signed(form.fill(values, **lines), settings), form
+        made = partial(composing.form, templates, notice.purpose, values, own=own, locale=who.locale, sender=sender)
+        form = known.once(made, "form", *contents.alike(known, notice, who))
+        message, dotted = form.fill(values, **lines)
+        return address, Written(signing.signed(message, settings), dotted), form
     mail = render()
     mail = replace(mail, subject=mark + mail.subject)
-    return address, signing.signed(composing.compose(mail, sender=sender, **lines), settings), None
+    return address, Written(signing.signed(composing.compose(mail, sender=sender, **lines), settings)), None
 
 
 def write(session: Session, notice: Notice, settings: Settings, *, mark: str = "", now: datetime) -> None:
     """Write the message of a notice as it leaves at `now`, `mark` before its subject. Raises what cannot be written."""
     notice.message_id = notice.message_id or message_id(notice, settings)
     known = contents.Known(session, [notice])
-    notice.address, notice.message, _ = _message(known, notice, settings, notice.message_id, mark, now=now)
+    notice.address, (notice.message, _), _ = _message(known, notice, settings, notice.message_id, mark, now=now)
     notice.form_id = None
 
 
-def message_id(notice: Notice, settings: Settings) -> str:
+def message_id(notice: contents.About, settings: Settings) -> str:
     """The same for every copy of a notice, and unguessable from outside (RFC 5322, 3.6.4)."""
     return addresses.message_id(settings, notice.id, notice.key)

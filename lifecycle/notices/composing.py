@@ -7,7 +7,7 @@ are encoded for each person; whatever is unusual in an address is left to the st
 import re
 from binascii import b2a_qp
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from email.errors import MessageError
@@ -17,7 +17,7 @@ from email.message import EmailMessage
 from email.utils import format_datetime, parseaddr
 from functools import lru_cache
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 from lifecycle.errors import TemplateError
 from lifecycle.notices.rendering import (
@@ -113,6 +113,18 @@ _PLAIN_ID = re.compile(r"<[A-Za-z0-9._-]+@[A-Za-z0-9.-]+>")
 
 _shown_date = lru_cache(maxsize=16)(format_datetime)
 _Slot = tuple[Pieces, Callable[[str], str]]
+# No encoding changes it and no line break can: a dot alone on a line, quoted-printable writes in another way.
+_AS_IT_IS = re.compile(r"[A-Za-z0-9:/@_.+-]*[A-Za-z0-9:/@_+-]").fullmatch
+_FREE = frozenset("~^`|{}*$[]!%")  # if the mail has no other use for it, one of these stands in for such a value
+_Key = tuple[int | str, ...]
+MOST_MOULDS = 256
+
+
+class Written(NamedTuple):
+    """A message, and whether a line of it may begin with a dot."""
+
+    message: bytes
+    dotted: bool = True
 
 
 class Form:
@@ -139,22 +151,68 @@ class Form:
             *_encoded_once(draft.html, html_value),
             after,
         ]
+        blanks = {piece.name for pieces in (draft.text, draft.html) for piece in pieces if isinstance(piece, Blank)}
+        self._names, self._moulds = sorted(blanks), dict[_Key, _Mould]()
         self.common = self._head + self._filled(defaultdict(str))
+        self._free = sorted(char for char in _FREE if char.encode() not in self.common)
 
-    def fill(self, own: Mapping[str, Any], *, to: str, reply_to: str, message_id: str, date: datetime) -> bytes:
+    def fill(self, own: Mapping[str, Any], *, to: str, reply_to: str, message_id: str, date: datetime) -> Written:
         """The message of one person, equal to what `compose` makes of the filled draft. Raises as `compose` does."""
         plain = _PLAIN.fullmatch(to) and _PLAIN_ID.fullmatch(message_id) and len(message_id) <= _LONGEST
         if not plain:
             lines = {"to": to, "reply_to": reply_to, "message_id": message_id}
-            return compose(self._draft.filled(own), sender=self._sender, **lines, date=date)
+            return Written(compose(self._draft.filled(own), sender=self._sender, **lines, date=date))
         head = f"To: {to}\r\nDate: {_shown_date(date)}\r\nMessage-ID: {message_id}\r\n".encode("ascii")
-        return self._head + head + _answers_to(reply_to) + self._filled(own)
+        head = self._head + head + _answers_to(reply_to)
+        values = [str(own[name]) for name in self._names]
+        free = len(self._free)
+        key = tuple([len(value) if n < free and _AS_IT_IS(value) else value for n, value in enumerate(values)])
+        if any(isinstance(kept, str) and not _FREE.isdisjoint(kept) for kept in key):
+            return Written(head + self._filled(own))
+        body, dotted = (self._moulds.get(key) or self._cast(key)).pour(values)
+        return Written(head + body, dotted)
 
     def _filled(self, own: Mapping[str, Any]) -> bytes:
         parts = self._body
         return b"".join(
             [part if isinstance(part, bytes) else _encoded(joined(part[0], own, part[1])) for part in parts]
         )
+
+    def _cast(self, key: "_Key") -> "_Mould":
+        if len(self._moulds) >= MOST_MOULDS:
+            self._moulds.clear()
+        runs = [size if isinstance(size, str) else self._free[n] * size for n, size in enumerate(key)]
+        stand_ins = ["" if isinstance(size, str) else self._free[n] for n, size in enumerate(key)]
+        body = self._filled(dict(zip(self._names, runs, strict=True)))
+        mould = self._moulds[key] = _Mould(body, stand_ins)
+        return mould
+
+
+class _Mould:
+    """The body for values of which only the lengths matter, for no encoding changes them; all others are part of it.
+
+    A gap is a run of the character that stood in for a value; a soft line break parts a long one.
+    """
+
+    def __init__(self, body: bytes, stand_ins: Sequence[str]) -> None:
+        runs = "|".join(re.escape(char) + "+" for char in stand_ins if char)
+        self._parts = re.split(f"({runs})".encode(), body) if runs else [body]
+        self._shown = [0] * len(stand_ins)  # how many characters of each value, counting every time it is shown
+        self._gaps: list[tuple[int, int, int, int]] = []  # which part shows which value, from where to where
+        for place in range(1, len(self._parts), 2):
+            nth, start = stand_ins.index(chr(self._parts[place][0])), 0
+            start, self._shown[nth] = self._shown[nth], self._shown[nth] + len(self._parts[place])
+            self._gaps.append((place, nth, start, self._shown[nth]))
+        self._begins_line = [(n, start) for place, n, start, _ in self._gaps if self._parts[place - 1][-1:] == b"\n"]
+        self._dotted = any(b"\n." in part for part in self._parts)
+
+    def pour(self, values: Sequence[str]) -> tuple[bytes, bool]:
+        """The body with these values, and whether a line of it begins with a dot."""
+        parts = self._parts.copy()
+        shown = [value * (size // len(value)) if size else "" for value, size in zip(values, self._shown, strict=True)]
+        for place, nth, start, stop in self._gaps:
+            parts[place] = shown[nth][start:stop].encode("ascii")
+        return b"".join(parts), self._dotted or any(shown[nth][start] == "." for nth, start in self._begins_line)
 
 
 def _answers_to(reply_to: str) -> bytes:

@@ -4,15 +4,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
+import sqlalchemy
 from babel.dates import format_date, format_time, get_timezone_name
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col
 
 from lifecycle import bindings, clauses, clocks, effects, graces, ledger, links, requests, standing, terminations
+from lifecycle.db import among, fetch
 from lifecycle.documents import store
 from lifecycle.models import Document, Engagement, Grace, Notice, Reply, Request, Termination, User, Version
+from lifecycle.notices.outbox import Due
 from lifecycle.notices.rendering import renderer
 from lifecycle.settings import Settings
 from lifecycle.states import ANSWERS, EngagementKind, Mode, Purpose, add_calendar
@@ -44,7 +47,7 @@ T = TypeVar("T")
 class Reader:
     """Who reads the notice: their language, their zone, and how the operator is reached."""
 
-    user: User | None
+    user: "Addressee | User | None"
     locale: str
     zone: ZoneInfo
     settings: Settings
@@ -62,35 +65,56 @@ def _day(instant: datetime, zone: ZoneInfo, written: str) -> str:
     return f"{day}, {time} ({get_timezone_name(local, locale=locale)})"
 
 
+class Addressee(NamedTuple):
+    """What a notice asks of the user it goes to."""
+
+    id: int
+    external_id: str
+    email: str
+    email_bounced_at: datetime | None
+    discord_id: str | None
+    locale: str
+    time_zone: str
+
+    @property
+    def takes_mail(self) -> bool:
+        """As `User.takes_mail`."""
+        return bool(self.email) and self.email_bounced_at is None
+
+
+_USERS = sqlalchemy.select(*(getattr(User, name) for name in Addressee._fields)).where(among(col(User.id), "ids"))
+About = Notice | Due  # the object, or the row of many
+
+
 class Known:
     """What some notices are about, read for all of them at once: a mail of a campaign costs no query of its own."""
 
-    def __init__(self, session: Session, notices: Sequence[Notice]) -> None:
+    def __init__(self, session: Session, notices: Sequence[About]) -> None:
         ids = {notice.user_id for notice in notices if notice.user_id is not None}
         told = {notice.user_id for notice in notices if notice.user_id is not None and notice.version_id is not None}
         self.session = session
-        self._users = {user.id: user for user in session.exec(select(User).where(col(User.id).in_(ids)))}
+        self._users = {user.id: user for user in fetch(session, Addressee, _USERS, ids=ids)}
         self._ended = standing.open_terminations(session, told) if told else {}
         self._facts = ledger.facts_by_user(session, told) if told else {}
         self._graces = graces.of_users(session, told) if told else []
         self._made: dict[tuple[Any, ...], Any] = {}
 
-    def user(self, notice: Notice) -> User | None:
+    def user(self, notice: About) -> Addressee | None:
         return self._users[notice.user_id] if notice.user_id is not None else None
 
-    def facts(self, user: User) -> list[Engagement]:
-        return self._facts[user.id]
+    def facts(self, user_id: int) -> list[Engagement]:
+        return self._facts[user_id]
 
-    def graces(self, user: User) -> list[Grace]:
+    def graces(self, user_id: int) -> list[Grace]:
         """What counts for the user now, and for everyone."""
-        return [grace for grace in self._graces if grace.user_id in (user.id, None)]
+        return [grace for grace in self._graces if grace.user_id in (user_id, None)] if self._graces else []
 
     def ended(self, user_id: int | None, *, now: datetime) -> bool:
         """Whether the user's access has ended."""
         found = self._ended.get(user_id) if user_id is not None else None
         return found is not None and found.is_whole and found.in_effect(now)
 
-    def version(self, notice: Notice) -> Version:
+    def version(self, notice: About) -> Version:
         return self.once(lambda: self.session.get_one(Version, notice.version_id), "version", notice.version_id)
 
     def chain(self, document_id: int) -> list[Version]:
@@ -104,14 +128,18 @@ class Known:
         return made
 
 
-def reader(known: Known, notice: Notice, settings: Settings) -> Reader:
+def reader(known: Known, notice: About, settings: Settings) -> Reader:
     user = known.user(notice)
-    locale = renderer().locale_for(user.locale if user else "", settings.default_locale)
-    zone = ZoneInfo(user.time_zone) if user and user.time_zone else settings.zone
-    return Reader(user, locale, zone, settings)
+    locale, time_zone = (user.locale, user.time_zone) if user else ("", "")
+    return Reader(user, *known.once(lambda: _reads(locale, time_zone, settings), "reads", locale, time_zone), settings)
 
 
-def values(known: Known, notice: Notice, who: Reader, *, now: datetime) -> dict[str, Any]:
+def _reads(locale: str, time_zone: str, settings: Settings) -> tuple[str, ZoneInfo]:
+    zone = ZoneInfo(time_zone) if time_zone else settings.zone
+    return renderer().locale_for(locale, settings.default_locale), zone
+
+
+def values(known: Known, notice: About, who: Reader, *, now: datetime) -> dict[str, Any]:
     """The values for the notice's template."""
     settings = who.settings
     common = {
@@ -128,7 +156,15 @@ def own(purpose: Purpose, values: Mapping[str, Any]) -> set[str]:
     return set(values) - COMMON if purpose in TO_MANY else set()
 
 
-def unwanted(known: Known, notice: Notice, *, now: datetime) -> str:
+def alike(known: Known, notice: About, who: Reader) -> tuple[Any, ...]:
+    """Of a notice to many: what decides all that is said in it but each reader's own."""
+    user = _user(who)
+    facts = tuple([(fact.version_id, fact.kind, fact.at) for fact in known.facts(user.id)])
+    moved = tuple([grace.id for grace in known.graces(user.id)])
+    return notice.purpose, notice.version_id, who.locale, who.zone, bool(user.external_id), facts, moved
+
+
+def unwanted(known: Known, notice: About, *, now: datetime) -> str:
     """Why the notice must not go out any more; empty when it must."""
     if notice.version_id is not None:
         if known.version(notice).withdrawn_at is not None:
@@ -154,26 +190,25 @@ def _request_over(request: Request, purpose: Purpose) -> str:
     return "the request was closed" if request.closed_at else ""
 
 
-def _answered(known: Known, notice: Notice) -> bool:
-    user = known.user(notice)
-    return user is not None and any(
-        fact.version_id == notice.version_id and fact.kind in ANSWERS for fact in known.facts(user)
+def _answered(known: Known, notice: About) -> bool:
+    return notice.user_id is not None and any(
+        fact.version_id == notice.version_id and fact.kind in ANSWERS for fact in known.facts(notice.user_id)
     )
 
 
-def _version(known: Known, notice: Notice, who: Reader, now: datetime) -> dict[str, Any]:
+def _version(known: Known, notice: About, who: Reader, now: datetime) -> dict[str, Any]:
     version, user = known.version(notice), _user(who)
-    versions, facts = known.chain(version.document_id), known.facts(user)
-    moved = known.graces(user)
-    alike = [grace.id for grace in moved], *((fact.version_id, fact.kind, fact.at) for fact in facts)
-    mode, due = known.once(lambda: _asked(version, versions, facts, moved, who, now), version.id, str(alike))
-    token = links.answer_token(who.settings, user.id, version.id, now=now) if mode in ANSWERABLE else None
+    same = known.once(lambda: _to_some(known, version, who, now), "some", *alike(known, notice, who))
+    token = links.answer_token(who.settings, user.id, version.id, now=now) if same["mode"] in ANSWERABLE else None
+    return same | {"answer_url": f"{who.settings.base_url}/answer/{token}" if token else None}
+
+
+def _to_some(known: Known, version: Version, who: Reader, now: datetime) -> dict[str, Any]:
+    """What is said to all readers of whom the same is on record."""
+    user, versions = _user(who), known.chain(version.document_id)
+    mode, due = _asked(version, versions, known.facts(user.id), known.graces(user.id), who, now)
     same = known.once(lambda: _to_all(known.session, version, versions, who, now), version.id, who.locale, who.zone)
-    return same | {
-        "mode": mode,
-        "answer_url": f"{who.settings.base_url}/answer/{token}" if token else None,
-        "due_on": who.day(due) if due else None,
-    }
+    return same | {"mode": mode, "due_on": who.day(due) if due else None}
 
 
 def _to_all(session: Session, version: Version, versions: list[Version], who: Reader, now: datetime) -> dict[str, Any]:
@@ -213,8 +248,9 @@ def _asked(
     return mode, due if mode in ANSWERABLE and runs else None
 
 
-def _termination(known: Known, notice: Notice, who: Reader, now: datetime) -> dict[str, Any]:
+def _termination(known: Known, notice: About, who: Reader, now: datetime) -> dict[str, Any]:
     termination = known.session.get_one(Termination, notice.termination_id)
+    user = known.session.get_one(User, termination.user_id)
     period = add_calendar(now, who.settings.zone, days=termination.notice_days)
     earliest = termination.takes_effect_at or max(termination.effective_at, period)
     return {
@@ -227,7 +263,7 @@ def _termination(known: Known, notice: Notice, who: Reader, now: datetime) -> di
         "automated": termination.automated,
         "grounds": [_clause(clause, who) for clause in clauses.grounds(known.session, termination)],
         "redress": termination.redress,
-        "surviving": [_clause(c, who) for c in clauses.surviving(known.session, _user(who), at=termination.decided_at)],
+        "surviving": [_clause(c, who) for c in clauses.surviving(known.session, user, at=termination.decided_at)],
         "override_reason": termination.override_reason,
         "scope": termination.scope,
         "ends_on": who.day(termination.ends_at) if termination.ends_at else None,
@@ -237,7 +273,7 @@ def _termination(known: Known, notice: Notice, who: Reader, now: datetime) -> di
     }
 
 
-def _undone(known: Known, notice: Notice, who: Reader, now: datetime) -> dict[str, Any]:
+def _undone(known: Known, notice: About, who: Reader, now: datetime) -> dict[str, Any]:
     termination = known.session.get_one(Termination, notice.termination_id)
     undone = termination.rescinded_at or termination.reinstated_at or now
     return {
@@ -250,7 +286,7 @@ def _undone(known: Known, notice: Notice, who: Reader, now: datetime) -> dict[st
     }
 
 
-def _answer(known: Known, notice: Notice, who: Reader, now: datetime) -> dict[str, Any]:
+def _answer(known: Known, notice: About, who: Reader, now: datetime) -> dict[str, Any]:
     reply = known.session.get_one(Reply, notice.reply_id)
     request = known.session.get_one(Request, reply.request_id)
     return {
@@ -261,7 +297,7 @@ def _answer(known: Known, notice: Notice, who: Reader, now: datetime) -> dict[st
     }
 
 
-def _about_request(known: Known, notice: Notice, who: Reader, now: datetime) -> dict[str, Any]:
+def _about_request(known: Known, notice: About, who: Reader, now: datetime) -> dict[str, Any]:
     request = known.session.get_one(Request, notice.request_id)
     zone = who.settings.zone
     due = clocks.due(request, zone)
@@ -284,7 +320,7 @@ def _about_request(known: Known, notice: Notice, who: Reader, now: datetime) -> 
 
 def _proof(request: Request, who: Reader, now: datetime) -> str:
     """The link that proves who asked, where that matters and there is an address to mail it to."""
-    address = requests.address(request, who.user)
+    address = who.user.email if who.user else request.email
     if request.kind not in requests.PROVEN or request.verified_at or not address:
         return ""
     token = links.proof_token(who.settings, request.id, address, now=now)
@@ -303,7 +339,7 @@ def _clause(clause: clauses.Clause, who: Reader) -> dict[str, Any]:
     }
 
 
-def _user(who: Reader) -> User:
+def _user(who: Reader) -> Addressee | User:
     assert who.user is not None, "notices about versions and terminations have a user"
     return who.user
 
@@ -313,7 +349,7 @@ def _known(instant: datetime | None) -> datetime:
     return instant
 
 
-Builder = Callable[[Known, Notice, Reader, datetime], dict[str, Any]]
+Builder = Callable[[Known, About, Reader, datetime], dict[str, Any]]
 BUILDERS: dict[Purpose, Builder] = {
     Purpose.VERSION_PUBLISHED: _version,
     Purpose.ACCEPTANCE_REMINDER: _version,

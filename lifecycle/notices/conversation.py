@@ -40,10 +40,12 @@ class Conversation(asyncio.Protocol):
         self.lost, self.silent = "", False
         self._transport, self._extensions, self._timeout = transport, extensions, timeout
         self._loop = asyncio.get_running_loop()
-        self._buffer = bytearray()
+        self._buffer = b""
         self._replies: list[tuple[int, str]] = []
         self._lines: list[str] = []
         self._waiter: asyncio.Future[None] | None = None
+        self._said_at = 0.0
+        self._watch: asyncio.TimerHandle | None = None
         self._wanted = 0
         self._unfinished = False
         self._nobody_named = True  # the first reply that is awaited knows of no recipient
@@ -51,7 +53,7 @@ class Conversation(asyncio.Protocol):
 
     # -- the transaction -------------------------------------------------------------------------------------------
 
-    async def transact(self, sender: str, address: str, message: bytes) -> Reply:
+    async def transact(self, sender: str, address: str, message: bytes, *, dotted: bool = True) -> Reply:
         """Hand one message over, its lines ending in CRLF. Never raises for what a relay or a network can do.
 
         `deferred` and `failed` mean that the relay does not have the message; `unknown` that it may.
@@ -66,7 +68,7 @@ class Conversation(asyncio.Protocol):
         if refused is not None:
             return refused
         try:
-            code, text = await self._say(_stuffed(message), 1)
+            code, text = await self._say(_stuffed(message) if dotted else message + b".\r\n", 1)
         except Cut as cut:  # whether the relay took the message stays open
             return Reply(AttemptOutcome.UNKNOWN, None, str(cut), silent=self.silent)
         self._unfinished = False
@@ -121,23 +123,23 @@ class Conversation(asyncio.Protocol):
         self._replies.clear()
         self._wanted = replies
         self._waiter = waiter = self._loop.create_future()
-        silence = self._loop.call_later(self._timeout, self._fall_silent)
+        self._said_at = self._loop.time()
+        if self._watch is None:
+            self._watch = self._loop.call_later(self._timeout, self._look)
         self._transport.write(data)
         try:
             await waiter
         finally:
-            silence.cancel()
             self._waiter = None
         return self._replies[-1]
 
     # -- the connection --------------------------------------------------------------------------------------------
 
     def data_received(self, data: bytes) -> None:
-        self._buffer += data
-        while not self.lost and (end := self._buffer.find(b"\n")) >= 0:
-            line = self._buffer[:end].decode("utf-8", "replace").rstrip("\r").replace("\0", " ")
-            del self._buffer[: end + 1]
-            self._read(line)
+        *lines, self._buffer = (self._buffer + data).split(b"\n")
+        for line in lines:
+            if not self.lost:
+                self._read(line.decode("utf-8", "replace").rstrip("\r").replace("\0", " "))
         if len(self._buffer) > MAX_REPLY_BYTES:
             self.abort("the relay sent a reply without an end")
 
@@ -165,7 +167,15 @@ class Conversation(asyncio.Protocol):
             self._waiter.set_exception(Cut(why))
         self._transport.abort()
 
-    def _fall_silent(self) -> None:
+    def _look(self) -> None:
+        """Hang up when the answer is overdue. One timer looks after many words: one for each would cost more."""
+        self._watch = None
+        if self._waiter is None:
+            return
+        left = self._said_at + self._timeout - self._loop.time()
+        if left > 0:
+            self._watch = self._loop.call_later(left, self._look)
+            return
         self.silent = True
         self.abort(f"no answer for {self._timeout:g} seconds")
 

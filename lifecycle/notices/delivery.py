@@ -33,12 +33,13 @@ class Dispatcher:
         self._relay = Relay(settings)
         self._refusals, self._domains = breaker.Refusals(), Domains(settings.smtp_connections)
         self._busy = asyncio.Lock()
-        self._more = asyncio.Event()
         self._news = False  # kept until a connection is free: what fell due may be more urgent than what is reserved
         self._stopping = False
         self._ready: list[Handover] = []
-        self._running = set[asyncio.Task[Outcome]]()
+        self._running = dict[asyncio.Task[Outcome], Handover]()
+        self._ended: list[asyncio.Task[Outcome]] = []
         self._finished: list[Outcome] = []
+        self._awake, self._gathering = asyncio.Event(), False
         self._pause, self._made_way = 0.0, False
         self._batch, self._reserved_at, self._recovered_at = settings.smtp_connections, -inf, -inf
 
@@ -58,22 +59,22 @@ class Dispatcher:
 
     def nudge(self) -> None:
         """Let a drain under way look for what fell due meanwhile, if there is a free connection."""
-        self._more.set()
         self._news = True
+        self._awake.set()
 
     async def _drain(self) -> int:
         tried = 0
         while True:
             await self._recover()
-            self._more.clear()
             self._pause, self._made_way = 0.0, False
             looked, begun = await self._turn()
             self._domains.begin(begun)
-            self._running |= {self._start(handover) for handover in begun}
+            for handover in begun:
+                self._start(handover)
             tried += len(begun)
             if self._made_way:
                 continue
-            if self._running:
+            if self._running or self._ended:
                 await self._wait()
             elif self._pause:
                 await asyncio.sleep(self._pause)
@@ -92,11 +93,14 @@ class Dispatcher:
         """Take up, from time to time, what workers that died left in doubt."""
         if monotonic() - self._recovered_at >= self._settings.lease_seconds / 4:
             self._recovered_at = monotonic()
-            alive = {int(task.get_name()) for task in self._running} | {o.handover.notice_id for o in self._finished}
+            self._collect()
+            under_way = [*self._running.values(), *(outcome.handover for outcome in self._finished)]
+            alive = {handover.notice_id for handover in under_way}
             await self._database.arun(recording.recover, now=self._clock(), alive=alive)
 
     async def _turn(self) -> tuple[int, list[Handover]]:
         """Record what ended, begin what there is room for, reserve what comes next; what was looked at and begun."""
+        self._collect()
         finished = self._finished[:]
         room = 0 if self._stopping else self._settings.smtp_connections - len(self._running)
         want = self._wanted() if room else 0
@@ -149,27 +153,39 @@ class Dispatcher:
 
     async def _wait(self) -> None:
         """Until some hand-overs have ended, for one transaction serves them all, or there is more to look for."""
-        more = asyncio.create_task(self._more.wait())
-        done, _ = await asyncio.wait(
-            {more, *self._running},
-            timeout=STUCK_SECONDS if self._ready else None,
-            return_when=asyncio.FIRST_COMPLETED,
-        )
-        if done and more not in done and len(self._running) > 1:
-            done, _ = await asyncio.wait(self._running, timeout=GATHER_SECONDS)
-        more.cancel()
-        ended = {task for task in self._running if task.done()}
-        self._running -= ended
+        await self._sleep(STUCK_SECONDS if self._ready else None)
+        if self._ended and self._running and not self._news:
+            self._gathering = True
+            await self._sleep(GATHER_SECONDS)
+            self._gathering = False
+
+    async def _sleep(self, seconds: float | None) -> None:
+        timer = asyncio.get_running_loop().call_later(seconds, self._awake.set) if seconds else None
+        await self._awake.wait()
+        self._awake.clear()
+        if timer is not None:
+            timer.cancel()
+
+    def _collect(self) -> None:
+        ended, self._ended = self._ended, []
         outcomes = [task.result() for task in ended]
         for outcome in outcomes:
             self._domains.end(outcome.handover, outcome.reply, now=outcome.at)
         self._finished += outcomes
 
-    def _start(self, handover: Handover) -> asyncio.Task[Outcome]:
-        return asyncio.create_task(self._hand_over(handover), name=str(handover.notice_id))
+    def _start(self, handover: Handover) -> None:
+        task = asyncio.create_task(self._hand_over(handover))
+        self._running[task] = handover
+        task.add_done_callback(self._end)
+
+    def _end(self, task: asyncio.Task[Outcome]) -> None:
+        del self._running[task]
+        self._ended.append(task)
+        if not (self._gathering and self._running):
+            self._awake.set()
 
     async def _hand_over(self, handover: Handover) -> Outcome:
-        reply = await self._relay.send(handover.sender, handover.address, handover.message)
+        reply = await self._relay.send(handover.sender, handover.address, handover.message, dotted=handover.dotted)
         return Outcome(handover, reply, self._clock())
 
     async def _release(self) -> None:

@@ -54,9 +54,12 @@ class Domains:
         self._known: dict[str, Domain] = {}
 
     def choose(self, ready: Sequence[Handover], room: int, *, now: datetime) -> Choice:
-        """The first `room` of those that their domains have room for."""
+        """The first `room` of those that their domains have room for; what comes after them is not looked at."""
         chosen, places = Choice(), dict[str, int]()
-        for handover in ready:
+        for nth, handover in enumerate(ready):
+            if len(chosen.first) == room:
+                chosen.rest += ready[nth:]
+                break
             name = _name(handover)
             domain = self._known.get(name)
             if domain and (until := _away_until(domain, now)) is not None:
@@ -64,7 +67,7 @@ class Domains:
                 continue
             if name not in places:
                 places[name] = (domain.most - len(domain.begun)) if domain else min(FIRST, self._most)
-            if len(chosen.first) < room and places[name] > 0:
+            if places[name] > 0:
                 places[name] -= 1
                 chosen.first.append(handover)
             else:

@@ -9,6 +9,7 @@ from sqlmodel import Session, select
 
 from lifecycle.db import insert_once
 from lifecycle.models import MessageForm, Notice
+from lifecycle.notices.outbox import Due
 
 LEVEL = 3
 
@@ -28,7 +29,7 @@ def packed(message: bytes, common: bytes) -> bytes:
     return _compressor(common, get_ident()).compress(message)
 
 
-def message(session: Session, notice: Notice) -> bytes | None:
+def message(session: Session, notice: Notice | Due) -> bytes | None:
     """The exact message that was, or is about to be, handed over; None before the first try."""
     if notice.message is None or notice.form_id is None:
         return notice.message

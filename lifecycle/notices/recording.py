@@ -1,17 +1,17 @@
 """How hand-overs ended, on record, and what follows from that. What was sent to many is written in sets."""
 
 import random
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy
-from sqlalchemy import Row, bindparam, update
+from sqlalchemy import bindparam, update
 from sqlmodel import Session, col, select
 
 from lifecycle import announcing, engagements, history, requests
-from lifecycle.db import execute_many
+from lifecycle.db import among, execute_many, fetch
 from lifecycle.models import Attempt, Notice, Request, User, Version
 from lifecycle.notices import outbox
 from lifecycle.notices.conversation import Reply
@@ -31,7 +31,10 @@ MAX_ATTEMPTS = 12
 
 @dataclass(frozen=True, slots=True)
 class Handover:
-    """A notice on its way, or about to be: its exact message and whom it goes to; `kept` is how the message is kept."""
+    """A notice on its way, or about to be: its exact message and whom it goes to; `kept` is how the message is kept.
+
+    Unless `dotted`, no line of the message begins with a dot.
+    """
 
     notice_id: int
     nth: int
@@ -43,6 +46,7 @@ class Handover:
     message: bytes
     kept: bytes
     form_id: int | None
+    dotted: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,32 +67,34 @@ def record(session: Session, outcomes: Sequence[Outcome], *, settings: Settings,
         return
     ended = [_ended(o.handover.notice_id, o.handover.nth, o.reply, o.at) for o in outcomes]
     execute_many(session, _FINISH, ended)
-    ids = [outcome.handover.notice_id for outcome in outcomes]
-    found: Iterable[Row[Any]] = session.connection().execute(_LOCKED, {"ids": ids})
+    found = fetch(session, _Standing, _LOCKED, ids=[outcome.handover.notice_id for outcome in outcomes])
     rows = {row.id: row for row in found}
-    told: list[tuple[Row[Any], Outcome]] = []
+    told: list[tuple[engagements.Told, int]] = []
     for outcome in outcomes:
         row = rows[outcome.handover.notice_id]
         ours = row.status is NoticeStatus.SENDING and row.claim == outcome.handover.claim
         proves = outcome.reply.outcome is AttemptOutcome.SENT and NoticeStatus.SENT in NOTICE_TRANSITIONS[row.status]
-        if proves and row.version_id is not None:
-            told.append((row, outcome))
+        if proves and row.version_id is not None and row.user_id is not None:
+            fact = engagements.Told(row.user_id, row.version_id, row.id, row.channel, outcome.at)
+            told.append((fact, outcome.handover.nth))
         elif ours or proves:
             _conclude(session, session.get_one(Notice, row.id), outcome, settings, now=now)
     if told:
         _tell(session, told, now=now)
 
 
+class _Standing(NamedTuple):
+    id: int
+    status: NoticeStatus
+    claim: str
+    channel: Channel
+    user_id: int | None
+    version_id: int | None
+
+
 _LOCKED = (
-    sqlalchemy.select(
-        col(Notice.id),
-        col(Notice.status),
-        col(Notice.claim),
-        col(Notice.channel),
-        col(Notice.user_id),
-        col(Notice.version_id),
-    )
-    .where(col(Notice.id).in_(bindparam("ids", expanding=True)))
+    sqlalchemy.select(*(getattr(Notice, name) for name in _Standing._fields))
+    .where(among(col(Notice.id), "ids"))
     .order_by(col(Notice.id))
     .with_for_update()
 )
@@ -109,14 +115,13 @@ def _ended(notice_id: int, nth: int, reply: Reply, at: datetime) -> dict[str, An
     return {"notice": notice_id, "try": nth, "at": at, "ended": reply.outcome, "said": reply.code, "words": reply.text}
 
 
-def _tell(session: Session, told: Sequence[tuple[Row[Any], Outcome]], *, now: datetime) -> None:
-    """These users are proven to have been told of a version."""
-    execute_many(session, _SENT, [{"notice": row.id, "at": outcome.at} for row, outcome in told])
-    sent = [(row.id, {"attempt": outcome.handover.nth}) for row, outcome in told]
+def _tell(session: Session, told: Sequence[tuple[engagements.Told, int]], *, now: datetime) -> None:
+    """These users are proven to have been told of a version, by these tries."""
+    execute_many(session, _SENT, [{"notice": fact.notice_id, "at": fact.at} for fact, _ in told])
+    sent = [(fact.notice_id, {"attempt": nth}) for fact, nth in told]
     history.record_all(session, "clock", NoticeStatus.SENT.value, "notice", sent, now=now)
-    facts = [engagements.Told(row.user_id, row.version_id, row.id, row.channel, outcome.at) for row, outcome in told]
-    engagements.tell_all(session, facts, now=now)
-    refresh(session, {row.id for row, _ in told})
+    engagements.tell_all(session, [fact for fact, _ in told], now=now)
+    refresh(session, {fact.notice_id for fact, _ in told})
 
 
 def refresh(session: Session, notice_ids: Collection[int]) -> None:

@@ -31,18 +31,18 @@ class Relay:
         self._sender = addresses.return_path(settings, 0)
         self._idle: list[Conversation] = []
 
-    async def send(self, sender: str, address: str, message: bytes) -> Reply:
+    async def send(self, sender: str, address: str, message: bytes, *, dotted: bool = True) -> Reply:
         """Hand one message over. Never raises for what a relay or a network can do.
 
         `deferred` and `failed` mean that the relay does not have the message; `unknown` that it may. A connection
-        that was closed while it lay idle costs no try.
+        that was closed while it lay idle costs no try. Not `dotted` is a message no line of which begins with a dot.
         """
         while True:
             idle = self._take_idle()
             conversation = idle or await self._open()
             if isinstance(conversation, Reply):
                 return conversation
-            reply = await conversation.transact(sender, address, message)
+            reply = await conversation.transact(sender, address, message, dotted=dotted)
             if reply.code == SERVICE_CLOSING:
                 conversation.abort("the relay closed the service")
             if not conversation.lost:

@@ -37,7 +37,7 @@ def parts(data: bytes) -> tuple[list[tuple[str, str]], list[str]]:
 def spliced(purpose: Purpose, values: Mapping[str, Any], locale: str, **facts: Any) -> tuple[bytes, bytes]:
     """The message of a form, and the full build of the same."""
     own = contents.own(purpose, values)
-    made = composing.form(renderer(), purpose, values, own=own, locale=locale, **OURS).fill(values, **facts)
+    made = composing.form(renderer(), purpose, values, own=own, locale=locale, **OURS).fill(values, **facts).message
     full = composing.compose(renderer().render(purpose, values, locale=locale), **OURS, **facts)
     return made, full
 

@@ -48,7 +48,7 @@ async def test_while_one_domain_is_silent_the_others_are_served_and_it_makes_way
 
 
 def to(domain: str, *numbers: int) -> list[Handover]:
-    return [Handover(n, 1, "", 2, "", f"u{n}@{domain}", "", b"", b"", None) for n in numbers]
+    return [Handover(n, 1, "", 2, "", f"u{n}@{domain}", "", b"", b"", None, False) for n in numbers]
 
 
 def taken(domains: Domains, ready: list[Handover], room: int = 10) -> list[int]:
