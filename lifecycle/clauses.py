@@ -44,7 +44,8 @@ def bound_sections(
         if row is None:
             raise InvalidInput(
                 f"Version {bound.version.number} of {slug!r}, which binds user {user.external_id!r}, "
-                f"has no section {reference!r}. `assent document show {slug}` lists its sections."
+                f"has no section {reference!r}.",
+                f"`assent document show {slug}` lists its sections.",
             )
         found[row.id] = row
     return list(found.values())

@@ -231,7 +231,7 @@ def erasure(session: Session, erasure_id: int) -> Erasure:
     """The erasure; raises NotFound."""
     found = session.get(Erasure, erasure_id)
     if found is None:
-        raise NotFound(f"There is no erasure {erasure_id}. `assent erasure list` shows those there are.")
+        raise NotFound(f"There is no erasure {erasure_id}.", "`assent erasure list` shows those there are.")
     return found
 
 

@@ -2,10 +2,17 @@
 
 
 class AssentError(Exception):
-    """Anything Assent refuses on purpose; the message is written for the person who asked."""
+    """Anything Assent refuses on purpose; the message is written for the person who asked.
+
+    The `hint` names a command, for those who have a command line; `said` is the message without it.
+    """
 
     status = 400
     title = "Refused"
+
+    def __init__(self, said: object = "", hint: str = "") -> None:
+        super().__init__(f"{said} {hint}".strip())
+        self.said = str(said)
 
 
 class InvalidInput(AssentError):

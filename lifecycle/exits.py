@@ -43,15 +43,19 @@ def exit_rights(session: Session, user: User, *, zone: ZoneInfo, now: datetime) 
 
 
 def _of_version(slug: str, version: Version, known: list[Engagement], zone: ZoneInfo) -> Iterator[ExitRight]:
-    rule, effective_at = regimes.regime(version.regime), version.effective_at
-    assert effective_at is not None
     about = [fact for fact in known if fact.version_id == version.id]
     for kind, fact_kind in (("exit_right", EngagementKind.NOTIFIED), ("cooling_off", EngagementKind.ACCEPTED)):
         fact = next((fact for fact in about if fact.kind is fact_kind), None)
-        if fact is None:
-            continue
-        provision = rule.provision(kind, fact.at.astimezone(zone).date())
-        if provision is not None:
-            counted = kind == "exit_right" and not provision.from_notice
-            start = max(fact.at, effective_at) if counted else fact.at
-            yield ExitRight(slug, version.number, provision.end(start, zone), provision.source)
+        right = exit_right(slug, version, kind, at=fact.at, zone=zone) if fact else None
+        if right is not None:
+            yield right
+
+
+def exit_right(slug: str, version: Version, kind: str, *, at: datetime, zone: ZoneInfo) -> ExitRight | None:
+    """The right that the version's regime gives who was told of it (`exit_right`), or accepted it (`cooling_off`)."""
+    provision = regimes.regime(version.regime).provision(kind, at.astimezone(zone).date())
+    if provision is None:
+        return None
+    assert version.effective_at is not None
+    start = at if kind == "cooling_off" or provision.from_notice else max(at, version.effective_at)
+    return ExitRight(slug, version.number, provision.end(start, zone), provision.source)

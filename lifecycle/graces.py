@@ -72,7 +72,7 @@ def grace(session: Session, number: int) -> Grace:
     """The grace; raises NotFound."""
     found = session.get(Grace, number)
     if found is None:
-        raise NotFound(f"There is no grace {number}. `assent grace list` shows those there are.")
+        raise NotFound(f"There is no grace {number}.", "`assent grace list` shows those there are.")
     return found
 
 

@@ -59,8 +59,8 @@ def schedule_erasure(
         raise RuleRefused(f"Request {request.id} belongs to no account, so there is none to erase.")
     if request.verified_at is None:
         raise RuleRefused(
-            f"Nobody has proven yet to be who asked in request {request.id}. Mail the link with `assent request "
-            f"prove {request.id}`, or say with --how how you know."
+            f"Nobody has proven yet to be who asked in request {request.id}; mail them the link, or say how you know.",
+            f"`assent request prove {request.id}` mails it; with --how it takes your word.",
         )
     if request.erase_at is not None:
         raise Conflict(f"The account behind request {request.id} goes at {request.erase_at.isoformat()} already.")

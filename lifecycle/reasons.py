@@ -9,9 +9,11 @@ from typing import Any
 
 from sqlmodel import Session
 
-from lifecycle import clauses, links
-from lifecycle.models import Termination
+from lifecycle import clauses, engagements, links
+from lifecycle.errors import RuleRefused
+from lifecycle.models import Document, Termination, User
 from lifecycle.settings import Settings
+from lifecycle.states import Initiator
 
 LIMITS = {
     "decision_facts": 5000,
@@ -36,7 +38,15 @@ class Filing:
 
 
 def statement(session: Session, termination: Termination, filing: Filing, *, settings: Settings) -> dict[str, Any]:
-    """The statement as JSON-able fields; texts are cut to the lengths that the database takes (characters)."""
+    """The statement as JSON-able fields; texts are cut to the lengths that the database takes (characters).
+
+    Raises RuleRefused for what the provider did not decide: there is nothing to give reasons for.
+    """
+    if termination.initiated_by is not Initiator.PROVIDER:
+        raise RuleRefused(
+            f"Termination {termination.id} is by {termination.initiated_by.value}: the database takes the reasons of "
+            "the provider's decisions alone."
+        )
     fields = {
         **_decision(termination),
         **_ground(session, termination, settings),
@@ -79,7 +89,7 @@ def _ground(session: Session, termination: Termination, settings: Settings) -> d
     named = [f"{c.document}, version {c.version}, {c.number} {c.title}".rstrip() for c in rests_on]
     fields = {
         "decision_ground": "DECISION_GROUND_INCOMPATIBLE_CONTENT",
-        "incompatible_content_ground": "; ".join(named),
+        "incompatible_content_ground": "; ".join(named) or _bound(session, termination) or termination.reason,
         "incompatible_content_explanation": termination.reason,
         "incompatible_content_illegal": "No",
     }
@@ -89,3 +99,11 @@ def _ground(session: Session, termination: Termination, settings: Settings) -> d
             settings, first.slug, first.version, locale=first.locale, anchor=first.anchor
         )
     return fields
+
+
+def _bound(session: Session, termination: Termination) -> str:
+    """The texts that bound the user when it was decided: what it rests on where it names no section."""
+    user = session.get_one(User, termination.user_id)
+    bound = engagements.bound_versions(session, user, at=termination.decided_at)
+    titles = ((session.get_one(Document, found.version.document_id).title, found.version.number) for found in bound)
+    return "; ".join(f"{title}, version {number}" for title, number in titles)

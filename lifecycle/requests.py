@@ -155,7 +155,7 @@ def request(session: Session, number: int) -> Request:
     """The request; raises NotFound."""
     found = session.get(Request, number)
     if found is None:
-        raise NotFound(f"There is no request {number}. `assent request list` shows those there are.")
+        raise NotFound(f"There is no request {number}.", "`assent request list` shows those there are.")
     return found
 
 

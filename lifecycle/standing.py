@@ -261,8 +261,9 @@ def _ending_why(ending: Ending) -> str:
         return "A termination is decided; it has no effect while an appeal against it is open."
     if ending.takes_effect_at is None:
         return "A termination is decided; it waits for the proof that its notice was sent."
+    reason = f": {ending.reason}" if ending.reason else "."
     verb = "ended at" if ending.in_effect else "will end at"
-    return f"{access} {verb} {_day(ending.takes_effect_at)}{until}: {ending.reason}"
+    return f"{access} {verb} {_day(ending.takes_effect_at)}{until}{reason}"
 
 
 def _with_document(

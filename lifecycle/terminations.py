@@ -1,44 +1,20 @@
 """The end of a user's access: decided, announced, in effect, undone."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
-from lifecycle import announcing, clauses, effects, exits, history, regimes
+from lifecycle import announcing, causes, clauses, effects, exits, history
+from lifecycle.causes import Cause as Cause
 from lifecycle.errors import Conflict, InvalidInput, NotFound
 from lifecycle.models import Ground, Notice, Termination, User
 from lifecycle.notices import outbox
 from lifecycle.standing import open_termination
-from lifecycle.states import PROVEN_STATUSES, Emergency, Initiator, NoticeStatus, Purpose, add_calendar
+from lifecycle.states import PROVEN_STATUSES, Initiator, NoticeStatus, Purpose, add_calendar
 
-MAX_DAYS = 3650
 USED_AGAIN = "The service was used again."  # the one reason that is ours; the mails say it in the reader's language
-
-
-@dataclass(frozen=True, slots=True)
-class Cause:
-    """Why and how access ends. `grounds` are pairs of document slug and section (as printed, anchor or title).
-
-    `scope` says what of the service ends, if not all of it; with `ends_at` it is a suspension. An emergency takes
-    effect before its notice, which leaves at once: `override_reason` says why.
-    """
-
-    initiated_by: Initiator
-    reason: str
-    grounds: Sequence[tuple[str, str]] = ()
-    facts: str = ""
-    automated: bool = False
-    redress: str = ""
-    regime: str = "contract"
-    override_reason: str = ""
-    scope: str = ""
-    ends_at: datetime | None = None
-    emergency: Emergency | None = None
-    legal_ground: str = ""
 
 
 def terminate(
@@ -62,7 +38,9 @@ def terminate(
     which bound the user does not hold, RuleRefused when the regime asks for more.
     """
     name = user.external_id  # a failed flush leaves nothing to ask
-    notify_at = _check(session, user, cause, notice_days, notice_at, effective_at, zone=zone, now=now)
+    _require_none_open(session, user, now=now)
+    causes.check(cause, notice_days, notice_at=notice_at, effective_at=effective_at, zone=zone, now=now)
+    notify_at = notice_at or now
     earliest = effective_at or add_calendar(notify_at, zone, days=notice_days)
     if cause.ends_at is not None and cause.ends_at <= earliest:
         raise InvalidInput(f"ends_at {cause.ends_at.isoformat()} is not after the effect at {earliest.isoformat()}.")
@@ -70,23 +48,13 @@ def terminate(
     rights = exits.exit_rights(session, user, zone=zone, now=now) if cause.initiated_by is Initiator.USER else []
     termination = Termination(
         user_id=user.id,
-        initiated_by=cause.initiated_by,
-        reason=cause.reason,
-        facts=cause.facts,
-        automated=cause.automated,
-        regime=cause.regime,
-        redress=cause.redress,
-        override_reason=cause.override_reason,
         decided_at=now,
         notice_days=notice_days,
         effective_at=earliest,
-        scope=cause.scope,
-        ends_at=cause.ends_at,
-        emergency=cause.emergency,
-        legal_ground=cause.legal_ground,
         exit_right="; ".join(map(str, rights)),
         takes_effect_at=earliest if at_once else None,
         overridden_at=now if cause.emergency else None,
+        **cause.facts_on_record(),
     )
     session.add(termination)
     try:
@@ -95,79 +63,23 @@ def terminate(
         raise Conflict(f"A termination of user {name!r} was decided a moment ago.") from None
     for section in clauses.bound_sections(session, user, cause.grounds, at=now):
         session.add(Ground(termination_id=termination.id, section_id=section.id))
+    decided = {"user": user.id, "initiated_by": cause.initiated_by.value, "effective_at": earliest}
     history.record(
-        session,
-        actor,
-        "decided",
-        "termination",
-        termination.id,
-        now=now,
-        user=user.id,
-        initiated_by=cause.initiated_by.value,
-        effective_at=earliest,
-        notice_days=notice_days,
+        session, actor, "decided", "termination", termination.id, now=now, **decided, notice_days=notice_days
     )
     announcing.announce(session, termination, user, due_at=notify_at, now=now)
     return termination
 
 
-def _check(
-    session: Session,
-    user: User,
-    cause: Cause,
-    notice_days: int,
-    notice_at: datetime | None,
-    effective_at: datetime | None,
-    *,
-    zone: ZoneInfo,
-    now: datetime,
-) -> datetime:
+def _require_none_open(session: Session, user: User, *, now: datetime) -> None:
     open_one = open_termination(session, user)
-    if open_one is not None and open_one.is_over(now):
-        effects.end(session, open_one, now=now)
-    elif open_one is not None:
-        state = "in effect" if open_one.took_effect_at else "under way"
-        raise Conflict(
-            f"Termination {open_one.id} of user {user.external_id!r} is {state}; rescind or reinstate it first."
-        )
-    if not cause.reason.strip():
-        raise InvalidInput("Give the reason; it stands in the notice to the user.")
-    _check_emergency(cause, notice_days, notice_at)
-    if not 0 <= notice_days <= MAX_DAYS:
-        raise InvalidInput(f"notice_days is {notice_days}; it must lie between 0 and {MAX_DAYS}.")
-    for name, instant in (("notice_at", notice_at), ("effective_at", effective_at)):
-        if instant is not None and instant < now:
-            raise InvalidInput(
-                f"{name} {instant.isoformat()} lies in the past (now {now.isoformat()}). Choose a later one."
-            )
-    if cause.initiated_by is Initiator.PROVIDER:
-        given = {
-            "reason": True,
-            "facts": bool(cause.facts),
-            "grounds": bool(cause.grounds or cause.legal_ground),
-            "redress": bool(cause.redress),
-        }
-        regimes.require_termination(
-            cause.regime,
-            notice_days,
-            given,
-            on=now.astimezone(zone).date(),
-            override_reason="" if cause.emergency else cause.override_reason,
-            limited=bool(cause.scope) or cause.ends_at is not None,
-            emergency=cause.emergency is not None,
-        )
-    return notice_at or now
-
-
-def _check_emergency(cause: Cause, notice_days: int, notice_at: datetime | None) -> None:
-    if cause.emergency is None:
+    if open_one is None:
         return
-    if cause.initiated_by is not Initiator.PROVIDER:
-        raise InvalidInput(f"Only the provider ends access in an emergency, not the {cause.initiated_by.value}.")
-    if notice_days or notice_at is not None:
-        raise InvalidInput("An emergency takes effect before its notice, which leaves at once; give no notice period.")
-    if not cause.override_reason.strip():
-        raise InvalidInput("Give the override reason: why this emergency cannot wait for its notice. It is shown.")
+    if open_one.is_over(now):
+        effects.end(session, open_one, now=now)
+        return
+    state = "in effect" if open_one.took_effect_at else "under way"
+    raise Conflict(f"Termination {open_one.id} of user {user.external_id!r} is {state}; rescind or reinstate it first.")
 
 
 def override(
@@ -177,10 +89,9 @@ def override(
     _require_open(termination, "overridden")
     if not reason.strip():
         raise InvalidInput("Give the reason for the override; it is recorded and shown with the termination.")
-    if termination.takes_effect_at is not None:
-        raise Conflict(
-            f"Termination {termination.id} needs no override: it takes effect at {termination.takes_effect_at}."
-        )
+    fixed = termination.takes_effect_at
+    if fixed is not None:
+        raise Conflict(f"Termination {termination.id} needs no override: its effect is fixed for {_day(fixed)}.")
     termination.overridden_at, termination.override_reason = now, reason
     termination.takes_effect_at = max(now, termination.effective_at)
     session.add(termination)
@@ -206,7 +117,7 @@ def rescind(
     _require_open(termination, "rescinded")
     if termination.takes_effect_at is not None and termination.takes_effect_at <= now:
         raise Conflict(
-            f"Termination {termination.id} is in effect since {termination.takes_effect_at}; reinstate the user."
+            f"Termination {termination.id} is in effect since {_day(termination.takes_effect_at)}; reinstate the user."
         )
     _require_reason(reason)
     termination.rescinded_at, termination.undo_reason = now, reason
@@ -260,7 +171,11 @@ def cancel_inactivity(session: Session, user: User, *, activity_at: datetime, no
 def _require_open(termination: Termination, verb: str) -> None:
     for state, at in (("rescinded", termination.rescinded_at), ("reinstated", termination.reinstated_at)):
         if at is not None:
-            raise Conflict(f"Termination {termination.id} was {state} at {at.isoformat()}; it cannot be {verb}.")
+            raise Conflict(f"Termination {termination.id} was {state} at {_day(at)}; it cannot be {verb}.")
+
+
+def _day(instant: datetime) -> str:
+    return f"{instant:%Y-%m-%d %H:%M} UTC"
 
 
 def _require_reason(reason: str) -> None:

@@ -107,6 +107,8 @@ def _open(file: IO[bytes], as_csv: bool, name: str) -> tuple[Iterator[Line], Rea
     first = next(lines, None)
     if first is None:
         raise InvalidInput(f"{name} is empty.")
+    if as_csv and not _is_utf8(first[1]):
+        raise InvalidInput(f"{name} is not a CSV file in UTF-8: line {first[0]} holds other bytes. Save it as such.")
     return (lines, _csv_reader(first[1], name)) if as_csv else (chain([first], lines), _read_json)
 
 
@@ -155,8 +157,12 @@ def _json_text(name: str, value: Any) -> str | None:
 def _check_line(line: str) -> None:
     if len(line) > MAX_LINE:
         raise InvalidInput(f"The line has {len(line)} characters; at most {MAX_LINE} are taken.")
-    if not line.isascii() and any("\udc80" <= char <= "\udcff" for char in line):
+    if not _is_utf8(line):
         raise InvalidInput("The line is not UTF-8. Save the file as UTF-8.")
+
+
+def _is_utf8(line: str) -> bool:
+    return line.isascii() or not any("\udc80" <= char <= "\udcff" for char in line)
 
 
 # -- storing -----------------------------------------------------------------------------------------------------------

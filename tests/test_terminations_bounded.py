@@ -327,6 +327,21 @@ def test_the_statement_of_a_termination_on_a_clause(session: Session, make_setti
     assert not any("ada" in str(value) for value in found.values()), "no personal data goes there"
 
 
+def test_a_statement_without_a_clause_names_the_texts_that_bound(session: Session, make_settings) -> None:
+    _, first = published_terms(session)
+    user, stranger = add_user(session), add_user(session, "bob")
+    engage(session, user, first, EngagementKind.ACCEPTED)
+    for whose, ground in ((user, "Terms, version 1"), (stranger, "Spam.")):
+        assert filed(session, terminate(session, whose), make_settings)["incompatible_content_ground"] == ground
+
+
+def test_of_what_the_provider_did_not_decide_there_is_no_statement(session: Session, make_settings) -> None:
+    cause = terminations.Cause(Initiator.USER)
+    left = terminations.terminate(session, add_user(session), cause, zone=ZONE, now=NOW)
+    with pytest.raises(RuleRefused, match="is by user"):
+        filed(session, left, make_settings)
+
+
 def test_the_statement_of_a_suspension_and_of_a_part_on_a_law(session: Session, make_settings) -> None:
     made = terminate(session, add_user(session), ends_at=NOW + 10 * DAY)
     found = filed(session, made, make_settings)

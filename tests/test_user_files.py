@@ -53,6 +53,13 @@ ADA_JSON = (
 )
 
 
+def test_a_binary_file_is_refused_in_words_that_can_be_printed(database: Database, tmp_path: Path) -> None:
+    (tmp_path / "users.csv").write_bytes(b"PK\x03\x04\xff\xfe\x80,external_id\nada,x\n")
+    with pytest.raises(InvalidInput, match="is not a CSV file in UTF-8: line 1") as refused:
+        import_users(database, tmp_path / "users.csv", zone=ZONE, now=NOW)
+    assert str(refused.value).encode("utf-8")
+
+
 @pytest.mark.parametrize(
     ("name", "content"),
     [

@@ -35,11 +35,13 @@ async def explain(interaction: Interaction, error: BaseException) -> None:
     """Tell the person in one sentence what went wrong; what they did not cause goes to the log instead."""
     if isinstance(error, app_commands.CommandInvokeError):
         error = error.original
-    theirs = isinstance(error, AssentError) and error.status < 500
-    if not theirs:
+    if isinstance(error, AssentError) and error.status < 500:
+        said = shortened(plain(error.said), LIMIT)
+    else:
         log.error("An interaction failed", exc_info=error)
+        said = OUR_FAULT
     try:
-        await reply(interaction, shortened(plain(str(error)), LIMIT) if theirs else OUR_FAULT)
+        await reply(interaction, said)
     except FAILURES as lost:
         log.warning("The person could not be told: %s", lost)
 

@@ -171,8 +171,11 @@ def _upcoming_lines(session: Session, document: Document, now: datetime) -> list
 
 
 def _ending_line(ending: Ending) -> str:
-    reason = f"Reason: {plain(ending.reason)}"
+    reason = f"Reason: {plain(ending.reason)}" if ending.reason else ""
     if ending.takes_effect_at is None:
-        return f"**The end of your access is decided**; it waits for the proof that you were told. {reason}"
+        return f"**The end of your access is decided**; it waits for the proof that you were told. {reason}".strip()
+    access = f"access to {plain(ending.scope)}" if ending.scope else "access"
     tense = "ended" if ending.in_effect else "will end"
-    return f"**Your access {tense}** {when(ending.takes_effect_at)}. {reason}"
+    again = f" You will have it again {when(ending.ends_at)}." if ending.ends_at else ""
+    stayed = " It has no effect while your appeal is open." if ending.stayed_at else ""
+    return f"**Your {access} {tense}** {when(ending.takes_effect_at)}.{again}{stayed} {reason}".strip()

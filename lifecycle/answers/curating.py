@@ -125,7 +125,7 @@ def by_number(session: Session, number: int) -> Pin:
     """The pin; raises NotFound."""
     found = session.get(Pin, number)
     if found is None:
-        raise NotFound(f"There is no pin {number}. `assent answers pins` lists those there are.")
+        raise NotFound(f"There is no pin {number}.", "`assent answers pins` lists those there are.")
     return found
 
 

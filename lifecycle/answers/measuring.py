@@ -68,14 +68,27 @@ def read_labelled(data: str, *, name: str) -> list[Labelled]:
     for number, line in enumerate(data.splitlines(), 1):
         if line.strip():
             try:
-                found.append(_labelled(json.loads(line)))
-            except (ValueError, TypeError, AttributeError, InvalidInput) as error:
+                found.append(_labelled(_object(line)))
+            except InvalidInput as error:
                 raise InvalidInput(f"{name}, line {number}: {error}") from None
     if not any(each.sections for each in found) or all(each.sections for each in found):
         raise InvalidInput(
             f"{name} needs questions that a text answers and questions that none does; it has {len(found)} in all."
         )
     return found
+
+
+def _object(line: str) -> dict[str, object]:
+    try:
+        given = json.loads(line)
+    except (ValueError, RecursionError):
+        given = None
+    if not isinstance(given, dict):
+        raise InvalidInput(
+            'the line is not a JSON object such as {"question": "May I resell it?", "sections": ["terms#4.2"]}; '
+            "each question is one line"
+        )
+    return given
 
 
 def _labelled(given: dict[str, object]) -> Labelled:

@@ -51,7 +51,7 @@ def dismiss(session: Session, number: int, *, actor: str = "staff", now: datetim
     """Take a question off the list: answered by a revision or a pin, or none of the policy's business."""
     found = session.get(Unanswered, number)
     if found is None:
-        raise NotFound(f"There is no unanswered question {number}. `assent answers unanswered` lists them.")
+        raise NotFound(f"There is no unanswered question {number}.", "`assent answers unanswered` lists them.")
     if found.dismissed_at is None:
         found.dismissed_at = now
         session.add(found)

@@ -102,7 +102,7 @@ class GroundReference(Input):
 
 class NewTermination(Input):
     initiated_by: Initiator
-    reason: str
+    reason: str = ""
     grounds: list[GroundReference] = []
     facts: str = ""
     automated: bool = False

@@ -28,7 +28,7 @@ def explain_errors(app: FastAPI) -> None:
 
     @app.exception_handler(AssentError)
     async def refused(request: Request, error: AssentError) -> JSONResponse:
-        return problem(error.status, error.title, str(error))
+        return problem(error.status, error.title, error.said)
 
     @app.exception_handler(AnsweredBefore)
     async def answered(request: Request, before: AnsweredBefore) -> Response:

@@ -69,6 +69,13 @@ class LazyGroup(TyperGroup):
         name, found, rest = super().resolve_command(ctx, args)
         return name, load(name) if name else found, rest
 
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except typer.BadParameter as error:
+            error.message = error.message.removeprefix("Value error, ")  # the reader's affair is the value alone
+            raise
+
 
 def load(name: str) -> Any:
     """The real command behind a name."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from sqlmodel import Session
@@ -21,58 +21,58 @@ app = typer.Typer(rich_markup_mode=None)
 User = Annotated[str, typer.Argument(help="The host's id of the user.")]
 
 
+Given = Annotated[str, typer.Option("--reason", help="Why, as it will stand in the notice; who leaves needs none.")]
+Grounds = Annotated[
+    list[str] | None, typer.Option("--ground", help="A clause it rests on, such as terms#4.2; repeatable.")
+]
+Facts = Annotated[str, typer.Option("--facts", help="What happened.")]
+Automated = Annotated[bool, typer.Option("--automated", help="The decision was made by a machine.")]
+Redress = Annotated[str, typer.Option("--redress", help="How the user can challenge it.")]
+NoticeDays = Annotated[int, typer.Option("--notice-days", help="Calendar days from the notice to the end.")]
+NoticeAt = Annotated[str | None, typer.Option("--notice-at", help=f"When the notice leaves: {INSTANT_HELP}.")]
+EffectiveAt = Annotated[str | None, typer.Option("--effective-at", help=f"Not before this instant: {INSTANT_HELP}.")]
+By = Annotated[Initiator, typer.Option("--by", help="Who ends it.")]
+RegimeName = Annotated[str, typer.Option("--regime", help="The legal minimums to respect.")]
+Overriding = Annotated[
+    str, typer.Option("--override-reason", help="Why those do not apply, or why an emergency cannot wait.")
+]
+Scope = Annotated[str, typer.Option("--scope", help="What of the service ends, if not all of it.")]
+Until = Annotated[
+    str | None, typer.Option("--until", help=f"A suspension: it ends by itself at this instant: {INSTANT_HELP}.")
+]
+InEmergency = Annotated[
+    Emergency | None, typer.Option("--emergency", help="End access at once, the notice after; say why above.")
+]
+LegalGround = Annotated[str, typer.Option("--legal-ground", help="The law it rests on, if on one.")]
+
+
 @app.command(help="End a user's access, with notice.")
 def terminate(
     user: User,
-    reason: Annotated[str, typer.Option("--reason", help="Why, as it will stand in the notice.")],
-    ground: Annotated[
-        list[str] | None,
-        typer.Option("--ground", help="A clause it rests on, such as terms#4.2; repeatable."),
-    ] = None,
-    facts: Annotated[str, typer.Option("--facts", help="What happened.")] = "",
-    automated: Annotated[bool, typer.Option("--automated", help="The decision was made by a machine.")] = False,
-    redress: Annotated[str, typer.Option("--redress", help="How the user can challenge it.")] = "",
-    notice_days: Annotated[int, typer.Option("--notice-days", help="Calendar days from the notice to the end.")] = 0,
-    notice_at: Annotated[
-        str | None, typer.Option("--notice-at", help=f"When the notice leaves: {INSTANT_HELP}.")
-    ] = None,
-    effective_at: Annotated[
-        str | None, typer.Option("--effective-at", help=f"Not before this instant: {INSTANT_HELP}.")
-    ] = None,
-    by: Annotated[Initiator, typer.Option("--by", help="Who ends it.")] = Initiator.PROVIDER,
-    regime: Annotated[str, typer.Option("--regime", help="The legal minimums to respect.")] = "contract",
-    override_reason: Annotated[
-        str, typer.Option("--override-reason", help="Why those do not apply, or why an emergency cannot wait.")
-    ] = "",
-    scope: Annotated[str, typer.Option("--scope", help="What of the service ends, if not all of it.")] = "",
-    until: Annotated[
-        str | None, typer.Option("--until", help=f"A suspension: it ends by itself at this instant: {INSTANT_HELP}.")
-    ] = None,
-    emergency: Annotated[
-        Emergency | None, typer.Option("--emergency", help="End access at once, the notice after; say why above.")
-    ] = None,
-    legal_ground: Annotated[str, typer.Option("--legal-ground", help="The law it rests on, if on one.")] = "",
+    reason: Given = "",
+    ground: Grounds = None,
+    facts: Facts = "",
+    automated: Automated = False,
+    redress: Redress = "",
+    notice_days: NoticeDays = 0,
+    notice_at: NoticeAt = None,
+    effective_at: EffectiveAt = None,
+    by: By = Initiator.PROVIDER,
+    regime: RegimeName = "contract",
+    override_reason: Overriding = "",
+    scope: Scope = "",
+    until: Until = None,
+    emergency: InEmergency = None,
+    legal_ground: LegalGround = "",
     yes: YesFlag = False,
     as_json: JsonFlag = False,
 ) -> None:
     grounds = [_ground(text) for text in ground or ()]
-    confirm(f"The access of {user} will end: {reason}", yes=yes)
+    confirm(f"The access of {user} will end{f': {reason}' if reason else '.'}", yes=yes)
     with open_desk() as desk:
         ends_at = desk.when(until, "--until")
-        cause = Cause(
-            by,
-            reason,
-            grounds,
-            facts,
-            automated,
-            redress,
-            regime,
-            override_reason,
-            scope,
-            ends_at,
-            emergency,
-            legal_ground,
-        )
+        why = (reason, grounds, facts, automated, redress, regime, override_reason)
+        cause = Cause(by, *why, scope, ends_at, emergency, legal_ground)
         found = desk.database.run(_terminate, user, cause, notice_days, notice_at, effective_at, desk)
     if as_json:
         return print_json(found)
@@ -119,51 +119,39 @@ def _terminate(
     return shapes.termination(session, made, now=desk.now)
 
 
-@app.command(help="Take a termination back before it takes effect.")
-def rescind(
-    user: User,
-    reason: Annotated[str, typer.Option("--reason", help="Why, as it will stand in the notice.")],
-    as_json: JsonFlag = False,
-) -> None:
-    _change(terminations.rescind, "rescinded", user, reason, as_json)
+ReasonShown = Annotated[str, typer.Option("--reason", help="Why; it is recorded and shown.")]
+ReasonTold = Annotated[str, typer.Option("--reason", help="Why, as it will stand in the notice.")]
+# What staff do to a termination that there is: the command, what it says it did, what it is for, and its reason.
+CHANGES: list[tuple[str, Callable[..., Termination], str, str, Any]] = [
+    ("rescind", terminations.rescind, "rescinded", "Take a termination back before it takes effect.", ReasonTold),
+    (
+        "reinstate",
+        terminations.reinstate,
+        "reinstated",
+        "Give access back after a termination took effect.",
+        ReasonTold,
+    ),
+    ("stay", appeals.hold, "stayed", "Stay a termination: it has no effect until it is resumed.", ReasonShown),
+    ("resume", appeals.resume, "resumed", "End the stay of a termination.", ReasonShown),
+]
 
 
-@app.command(help="Give access back after a termination took effect.")
-def reinstate(
-    user: User,
-    reason: Annotated[str, typer.Option("--reason", help="Why, as it will stand in the notice.")],
-    as_json: JsonFlag = False,
-) -> None:
-    _change(terminations.reinstate, "reinstated", user, reason, as_json)
+def _add(name: str, change: Callable[..., Termination], done: str, purpose: str, why: Any) -> None:
+    def command(user: str, reason: str, as_json: bool = False) -> None:
+        _change(change, done, user, reason, as_json)
+
+    command.__annotations__ = {"user": User, "reason": why, "as_json": JsonFlag, "return": None}
+    app.command(name, help=purpose)(command)
+
+
+for _row in CHANGES:
+    _add(*_row)
 
 
 @app.command(help="Let a termination take effect without proof of notice.")
-def override(
-    user: User,
-    reason: Annotated[str, typer.Option("--reason", help="Why; it is recorded and shown.")],
-    yes: YesFlag = False,
-    as_json: JsonFlag = False,
-) -> None:
+def override(user: User, reason: ReasonShown, yes: YesFlag = False, as_json: JsonFlag = False) -> None:
     confirm(f"The access of {user} will end although no notice is proven sent.", yes=yes)
     _change(terminations.override, "overridden", user, reason, as_json)
-
-
-@app.command(help="Stay a termination: it has no effect until it is resumed.")
-def stay(
-    user: User,
-    reason: Annotated[str, typer.Option("--reason", help="Why; it is recorded and shown.")],
-    as_json: JsonFlag = False,
-) -> None:
-    _change(appeals.hold, "stayed", user, reason, as_json)
-
-
-@app.command(help="End the stay of a termination.")
-def resume(
-    user: User,
-    reason: Annotated[str, typer.Option("--reason", help="Why; it is recorded.")],
-    as_json: JsonFlag = False,
-) -> None:
-    _change(appeals.resume, "resumed", user, reason, as_json)
 
 
 @app.command(help="Take down a user's appeal against a termination.")

@@ -11,7 +11,7 @@ import sqlalchemy
 from babel.dates import format_date, format_time, get_timezone_name
 from sqlmodel import Session, col
 
-from lifecycle import bindings, clauses, clocks, effects, graces, ledger, links, requests, standing, terminations
+from lifecycle import bindings, clauses, clocks, effects, exits, graces, ledger, links, requests, standing, terminations
 from lifecycle.db import among, fetch
 from lifecycle.documents import store
 from lifecycle.models import Document, Engagement, Grace, Notice, Reply, Request, Termination, User, Version
@@ -208,7 +208,19 @@ def _to_some(known: Known, version: Version, who: Reader, now: datetime) -> dict
     user, versions = _user(who), known.chain(version.document_id)
     mode, due = _asked(version, versions, known.facts(user.id), known.graces(user.id), who, now)
     same = known.once(lambda: _to_all(known.session, version, versions, who, now), version.id, who.locale, who.zone)
-    return same | {"mode": mode, "due_on": who.day(due) if due else None}
+    right = _exit_right(version, known.facts(user.id), who, now, is_change=same["compare_url"] is not None)
+    return same | {"mode": mode, "due_on": who.day(due) if due else None, **right}
+
+
+def _exit_right(
+    version: Version, facts: Sequence[Engagement], who: Reader, now: datetime, *, is_change: bool
+) -> dict[str, Any]:
+    """Until when the reader may leave free of charge because of the change, and by which rule."""
+    told = next((f.at for f in facts if f.version_id == version.id and f.kind is EngagementKind.NOTIFIED), now)
+    found = exits.exit_right("", version, "exit_right", at=told, zone=who.settings.zone)
+    if found is None or found.until < now or not is_change or version.mode is Mode.EDITORIAL:
+        return {"exit_until": None, "exit_source": ""}
+    return {"exit_until": who.day(found.until), "exit_source": found.source}
 
 
 def _to_all(session: Session, version: Version, versions: list[Version], who: Reader, now: datetime) -> dict[str, Any]:

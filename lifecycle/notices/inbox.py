@@ -69,7 +69,8 @@ class Inbox:
         (post, notice_id), data, now = found, envelope.original_content or b"", self._clock()
         mail = bounces.parse(data)
         if post is Post.REPLY and bounces.read(mail) is None:
-            request = replies.take_reply(session, mail, notice_id, sender=envelope.mail_from or "", now=now)
+            written = {"sender": envelope.mail_from or "", "regime": self._settings.request_regime}
+            request = replies.take_reply(session, mail, notice_id, **written, now=now)
             return f"Request {request.id}" if request else "Automatic, set aside"
         to, settings = envelope.rcpt_tos, self._settings
         notice = reports.take_bounce(session, data, arrived_at=to, source="mail", settings=settings, now=now)

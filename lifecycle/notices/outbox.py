@@ -162,7 +162,7 @@ def notice(session: Session, notice_id: int) -> Notice:
     """The notice; raises NotFound."""
     found = session.get(Notice, notice_id)
     if found is None:
-        raise NotFound(f"There is no notice {notice_id}. `assent notice list` shows those there are.")
+        raise NotFound(f"There is no notice {notice_id}.", "`assent notice list` shows those there are.")
     return found
 
 

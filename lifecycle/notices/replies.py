@@ -19,7 +19,9 @@ _SHORTENED = "\n[… the rest of the mail was longer than a request can be]"
 _AUTOMATIC = {"bulk", "junk", "list", "auto_reply"}
 
 
-def take_reply(session: Session, mail: Message, notice_id: int, *, sender: str, now: datetime) -> Request | None:
+def take_reply(
+    session: Session, mail: Message, notice_id: int, *, sender: str, regime: str = "contract", now: datetime
+) -> Request | None:
     """Take the mail down as a request of the notice's user; None for what no person wrote (RFC 3834).
 
     The words are kept, attachments are only named. The same mail twice is one request. Raises NotYet when the user
@@ -47,6 +49,7 @@ def take_reply(session: Session, mail: Message, notice_id: int, *, sender: str, 
         user=user,
         email="" if user else notice.address,
         source=SOURCE,
+        regime=regime,
         now=now,
     )
 

@@ -80,6 +80,8 @@ def _version(texts: dict[str, Any], days: _Days) -> dict[str, Any]:
         "compare_url": f"{URL}/terms/compare/1/2",
         "answer_url": f"{URL}/answer/sample-token",
         "due_on": days.due,
+        "exit_until": None,
+        "exit_source": "",
     }
 
 
@@ -179,6 +181,7 @@ _VERSION_TURNS: list[Mapping[str, Any]] = [
     *({"mode": mode, "due_on": None} for mode in sorted(_ANSWERABLE)),
     {"mode": Mode.NOTICE, "changes": [], "compare_url": None, **_UNANSWERED},
     {"changes": []},
+    {"exit_until": "1 April 2026", "exit_source": "Directive (EU) 2019/770, Art. 19(2)"},
 ]
 _TERMINATION_TURNS: list[Mapping[str, Any]] = [
     *({"initiated_by": initiator} for initiator in Initiator),
@@ -186,6 +189,7 @@ _TERMINATION_TURNS: list[Mapping[str, Any]] = [
     {"facts": "", "grounds": [], "redress": "", "surviving": []},
     {"scope": "posting", "ends_on": "1 April 2026", "legal_ground": "Penal Code, § 1", "grounds": []},
     *({"emergency": emergency, "override_reason": "A court order."} for emergency in Emergency),
+    {"initiated_by": Initiator.USER, "reason": ""},
     {"initiated_by": Initiator.USER, "exit_right": "version 2 of terms"},
     {"notice_days": 1, "grounds": [_CLAUSE, {**_CLAUSE, "number": "", "title": "", "text": ""}]},
 ]

@@ -147,7 +147,7 @@ def explain_errors(site: FastAPI, pages: Pages) -> None:
 
     @site.exception_handler(AssentError)
     async def refused(request: Request, error: AssentError) -> HTMLResponse:
-        return pages.problem(error.status, HEADINGS.get(type(error), error.title), str(error))
+        return pages.problem(error.status, HEADINGS.get(type(error), error.title), error.said)
 
     @site.exception_handler(RequestValidationError)
     async def unreadable(request: Request, error: RequestValidationError) -> HTMLResponse:

@@ -14,6 +14,12 @@ from tests.answers.texts import texts
 YES, NO = Labelled("Can I?", ("terms#1",)), Labelled("What about fish?")
 
 
+@pytest.mark.parametrize("line", ["# Terms", "[1, 2]", '"text"', "\x00"])
+def test_a_file_of_something_else_is_refused_with_what_a_line_should_be(line: str) -> None:
+    with pytest.raises(InvalidInput, match=r'q.jsonl, line 1: the line is not a JSON object such as \{"question"'):
+        read_labelled(line, name="q.jsonl")
+
+
 def test_a_table_tells_right_wrong_and_silent():
     ranked = [
         Ranked(YES, 0.9, 1),

@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from starlette.testclient import TestClient
 
 from lifecycle import users
@@ -30,6 +31,23 @@ def test_activity_reports_each_bad_entry_and_keeps_the_rest(client: TestClient, 
 def test_activity_without_an_instant_is_now(client: TestClient, database: Database) -> None:
     assert client.post("/activity", json={"seen": [{"user": "ada"}]}).json()["recorded"] == 1
     assert database.read(users.user, "ada").last_activity_at == NOW
+
+
+@pytest.mark.parametrize("path", ["/requests/99", "/notices/99", "/erasures/99"])
+def test_what_is_not_there_is_told_without_commands_of_another_face(client: TestClient, path: str) -> None:
+    missing = client.get(path)
+    assert missing.status_code == 404
+    assert "99" in missing.json()["detail"]
+    assert "`assent" not in missing.json()["detail"]
+
+
+def test_a_user_leaves_without_a_reason_and_nobody_else_does(client: TestClient) -> None:
+    refused = client.post("/users/ada/terminations", json={"initiated_by": "provider"})
+    assert (refused.status_code, "Give the reason" in refused.json()["detail"]) == (422, True)
+    assert client.post("/users/ada/terminations", json={"initiated_by": "user"}).json()["state"] == "in effect"
+    why = client.get("/users/ada/standing").json()["why"]
+    assert why.startswith("Access ended at")
+    assert why.endswith("UTC.")
 
 
 def test_a_termination_is_decided_read_and_rescinded(client: TestClient) -> None:

@@ -213,7 +213,7 @@ def test_a_termination_against_the_rules_is_refused(
 
 def test_a_termination_without_words_is_refused(stocked: Assent, unchanged: Callable[[], None]):
     assert "Give the reason" in stocked.refused("terminate", "ada", "--reason", " ")
-    assert "--reason" in stocked.wrong("terminate", "ada")
+    assert "Give the reason" in stocked.refused("terminate", "ada")
 
 
 def test_a_user_may_leave_at_once(stocked: Assent):
@@ -229,8 +229,13 @@ def test_override_rescind_and_reinstate_follow_the_state(stocked: Assent):
     assert (made["state"], made["override_reason"]) == ("announced", "Her mailbox is gone.")
     assert "is rescinded" in stocked.done("rescind", "ada", "--reason", "It was not her.").out
     assert "it cannot be rescinded" in stocked.refused("rescind", "ada", "--reason", "Again.")
-    stocked.done("terminate", "ada", "--reason", "Left.", "--by", "user")
+    stocked.done("terminate", "ada", "--by", "user")
     assert stocked.done("reinstate", "ada", "--reason", "Came back.", "--json").json["state"] == "reinstated"
+
+
+def test_a_wrong_choice_is_named_beside_the_right_ones(stocked: Assent):
+    wrong = " ".join(stocked.wrong("terminate", "ada", "--by", "nobody").split())
+    assert "Invalid value for '--by': 'nobody' is not one of 'provider', 'user', 'inactivity'" in wrong
 
 
 @pytest.mark.parametrize("verb", ["rescind", "reinstate", "override"])

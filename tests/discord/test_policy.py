@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bots.discord.policy import CUT, LEFT_OUT, answer_text
-from lifecycle import choices, engagements, terminations, users
+from lifecycle import announcing, choices, engagements, terminations, users
 from lifecycle.answers.answering import Answer, Quote
 from lifecycle.documents import store
 from lifecycle.documents.publishing import Publication, publish
@@ -190,6 +190,21 @@ async def test_status_begins_with_the_end_of_access_and_its_reason(terms: World)
     waiting = await terms.alice.slash(terms.general, "policy status")
     assert waiting.response.content.startswith("**The end of your access is decided**; it waits for the proof")
     assert "Reason: You \\*wanted\\* it" in waiting.response.content
+
+
+async def test_who_is_suspended_reads_from_what_and_until_when(terms: World) -> None:
+    terms.link(email="ada@example.com")
+
+    def suspend(session) -> None:
+        cause = terminations.Cause(Initiator.PROVIDER, "Spam.", scope="posting", ends_at=NOW + timedelta(days=9))
+        made = terminations.terminate(session, users.user(session, "ada"), cause, zone=ZONE, now=NOW)
+        announcing.sent(session, made.id, sent_at=NOW, zone=ZONE, now=NOW)
+
+    terms.database.run(suspend)
+    shown = (await terms.alice.slash(terms.general, "policy status")).response.content
+    until = f"<t:{int((NOW + timedelta(days=9)).timestamp())}:f>"
+    assert shown.startswith("**Your access to posting ended** <t:")
+    assert f"You will have it again {until}. Reason: Spam." in shown
 
 
 # -- prompt logging ----------------------------------------------------------------------------------------

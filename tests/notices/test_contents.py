@@ -67,6 +67,32 @@ def end(session: Session, user: User, by: Initiator = Initiator.PROVIDER, **fact
     return terminations.terminate(session, user, cause, zone=ZONE, now=NOW, **facts)
 
 
+def renewed(session: Session, mode: Mode, regime: str = "eu-dcd-19") -> Version:
+    document = store.document(session, "terms")
+    version = store.draft_version(session, document, {"en": f"# Terms\n\n{mode.value}.\n"}, now=NOW)
+    plan = Publication(mode, NOW + 40 * DAY, 40, 5, regime=regime, changelog=("Prices.",))
+    return publish(session, version, plan, zone=ZONE, now=NOW)
+
+
+def test_the_mail_of_a_change_says_until_when_one_may_leave_free_of_charge(session: Session, settings) -> None:
+    published_terms(session)
+    user, version = member(session), renewed(session, Mode.NOTICE)
+    found = announced(session, user, version, settings)
+    assert (found["exit_until"], found["exit_source"]) == (
+        "11 May 2026, 11:00 (Central European Summer Time)",
+        "Directive (EU) 2019/770, Art. 19(2)",
+    )
+    tell(session, user, version, at=NOW)
+    late = announced(session, user, version, settings, now=NOW + 80 * DAY)
+    assert late["exit_until"] is None, "the right is over"
+
+
+@pytest.mark.parametrize(("mode", "regime"), [(Mode.EDITORIAL, "eu-dcd-19"), (Mode.NOTICE, "contract")])
+def test_without_a_right_to_leave_the_mail_names_none(session: Session, settings, mode: Mode, regime: str) -> None:
+    published_terms(session)
+    assert announced(session, member(session), renewed(session, mode, regime), settings)["exit_until"] is None
+
+
 # -- a version -----------------------------------------------------------------------------------------------------
 
 

@@ -28,7 +28,7 @@ LATER = NOW + HOUR
 @pytest.fixture(params=["lmtp", "smtp"])
 def settings(request: pytest.FixtureRequest, make_settings: Callable[..., Settings]) -> Settings:
     listen = f"{request.param}://127.0.0.1:0"
-    return make_settings(inbox_address="assent@in.acme.example", inbox_listen=listen)
+    return make_settings(inbox_address="assent@in.acme.example", inbox_listen=listen, request_regime="gdpr-12")
 
 
 @pytest.fixture
@@ -94,6 +94,7 @@ async def test_a_reply_becomes_a_request_of_the_person_who_got_the_notice(sqlite
     assert await hand_in(settings, port, a_reply().as_bytes(), to) == {}
     [request] = opened(sqlite)
     assert (request.subject, request.user_id, request.opened_at) == ("Re: Terms: please accept", 1, LATER)
+    assert request.regime == "gdpr-12", "the operator's clock runs for mail too"
     assert request.details == f"I do not agree.\n\nIn reply to notice {notice.id} (version_published)."
 
 

@@ -95,6 +95,13 @@ def test_since_when_the_older_version_binds_again_is_each_users_own(withdrawn: d
         assert since(verdict(course, taken_back, NOW), taken_back) == meant
 
 
+def test_who_falls_back_from_a_withdrawn_version_is_bound_since_its_withdrawal() -> None:
+    course = _course({}, {"withdrawn_at": NOW - 5 * HOUR})
+    accepted_both = _facts((1, K.ACCEPTED, 30), (2, K.ACCEPTED, 25))
+    found = verdict(course, accepted_both, NOW)
+    assert (found.number, since(found, accepted_both)) == (1, NOW - 5 * HOUR)
+
+
 def test_a_withdrawn_version_is_thought_through_once_for_all_who_were_told_of_it() -> None:
     course = _course({}, {"withdrawn_at": NOW - 5 * HOUR}, {"effective_at": NOW - 3 * HOUR})
     verdict(course, _facts((1, K.ACCEPTED, 30), (2, K.NOTIFIED, 20), (3, K.ACCEPTED, 2)), NOW)
