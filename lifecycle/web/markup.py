@@ -17,7 +17,7 @@ from mdit_py_plugins.footnote import footnote_plugin
 from lifecycle.documents.compare import Change
 from lifecycle.documents.markdown import PIECES, line_starts, pieces
 from lifecycle.documents.sections import Addressable, Section, split
-from lifecycle.documents.words import Edit, EditKind, words
+from lifecycle.documents.words import EditKind, words
 
 TAGS = {
     "a",
@@ -175,26 +175,54 @@ def _keep_one_title(token: Token, own_title: bool) -> None:
 def change_html(change: Change) -> Markup:
     """One section's source with added and removed words marked; everything in it is text.
 
-    A heading that stayed as it was is left out, as the page names the section above; so is what lies far from any
-    change, with a word on how much it is.
+    A heading that stayed as it was, or came or went with its section, is left out, as the page names the section
+    above; headings within are shown as such. What lies far from any change is left out too, with a word on how much.
     """
     last = len(change.edits) - 1
-    return Markup("").join(_edit(edit, n == 0, n == last) for n, edit in enumerate(change.edits)).rstrip()
+    shown = Markup("")
+    begins = dict.fromkeys(EDITS, True)  # whether what is next added, or removed, begins a line
+    for n, edit in enumerate(change.edits):
+        if not edit.text.strip("#"):  # another level of a heading, which has a name for it: formatting
+            continue
+        named = HEADING.match(edit.text) if n == 0 else None
+        text = edit.text[named.end() :] if named and (n == last or "\n" in named[0]) else edit.text
+        text = text if text.strip() or edit.kind is EditKind.KEPT else edit.text
+        shown += _edit(edit.kind, text, begins.get(edit.kind, all(begins.values())), first=n == 0, last=n == last)
+        begins |= dict.fromkeys([edit.kind] if edit.kind in EDITS else EDITS, edit.text.endswith(("\n", "\r")))
+    return shown.strip()
 
 
-def _edit(edit: Edit, first: bool, last: bool) -> Markup:
-    if edit.text.isspace():  # a mark on blank space says nothing and looks like a fault
-        return Markup("") if edit.kind is EditKind.REMOVED else escape(edit.text)
-    if edit.kind in EDITS:
-        return Markup("<{0}>{1}</{0}>").format(EDITS[edit.kind], edit.text)
-    return _unchanged(HEADING.sub("", edit.text) if first else edit.text, first, last)
+def _edit(kind: EditKind, text: str, begins: bool, *, first: bool, last: bool) -> Markup:
+    if text.isspace():  # a mark on blank space says nothing and looks like a fault
+        return Markup("") if kind is EditKind.REMOVED else escape(text)
+    if kind not in EDITS:
+        return _unchanged(text, begins, first, last)
+    read = _read(text, begins)
+    return Markup("<{0}>{1}</{0}>").format(EDITS[kind], read) if read else read
 
 
-def _unchanged(text: str, first: bool, last: bool) -> Markup:
+def _unchanged(text: str, begins: bool, first: bool, last: bool) -> Markup:
     if len(text) <= FAR:
-        return escape(text)
+        return _read(text, begins)
     before = "" if first else text[:NEAR].rsplit(None, 1)[0]
     after = "" if last else text[-NEAR:].split(None, 1)[-1]
     left_out = len(words(text)) - len(words(before)) - len(words(after))
     gap = Markup('<span class="gap">{} unchanged words</span>').format(left_out)
-    return Markup("\n\n").join(part for part in (escape(before), gap, escape(after)) if part)
+    return Markup("\n\n").join(part for part in (_read(before, begins), gap, _read(after, False)) if part)
+
+
+def _read(text: str, begins: bool) -> Markup:
+    """Source as a reader expects it: headings without their signs, and strong where they are whole; no escapes."""
+    shown = Markup("")
+    for line in text.splitlines(keepends=True):
+        heading = _SIGN.match(line) if begins else None
+        said = _ESCAPE.sub(r"\1", line[heading.end() :] if heading else line)
+        name, end = said.rstrip(), said[len(said.rstrip()) :]
+        whole = heading and name and "\n" in end
+        shown += (Markup("<strong>{}</strong>").format(name) if whole else escape(name)) + end
+        begins = True
+    return shown
+
+
+_SIGN = re.compile(r" {0,3}#{1,6}(?:[ \t]+|$)")
+_ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")

@@ -143,6 +143,35 @@ def test_what_lies_far_from_a_change_is_left_out_of_a_comparison_and_counted() -
     assert len(shown) < 600
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "shown"),
+    [
+        ("## 2. Fees\n\nFree.\n", "## 2. Fees\n\nPaid.\n", "<del>Free</del><ins>Paid</ins>."),
+        ("## 2. Fees\n\nFree.\n", "## 2. Prices\n\nFree.\n", "2. <del>Fees</del><ins>Prices</ins>\n\nFree."),
+        ("## 2\\. Fees\n\nNone \\#1.\n", "## 3\\. Fees\n\nNone \\#1.\n", "<del>2</del><ins>3</ins>. Fees\n\nNone #1."),
+        ("## Fees\n\nFree.\n", "### Fees\n\nFree.\n", "Fees\n\nFree."),
+        ("", "## Age\n\nYou are 16.\n", "<ins>You are 16.\n</ins>"),
+        ("", "## Age\n", "<ins><strong>Age</strong>\n</ins>"),
+        ("A # b\n", "A # c\n", "A # <del>b</del><ins>c</ins>"),
+    ],
+)
+def test_a_comparison_shows_headings_and_escapes_as_readers_expect_them(old: str, new: str, shown: str) -> None:
+    [change] = [change for change in compare(old, new) if change.was != change.now and change.now]
+    assert change_html(change) == shown
+
+
+def test_a_section_that_took_in_others_shows_their_headings_as_headings() -> None:
+    parts = [
+        " ".join(f"{word}{n}" for word in ["we", "keep", "what", "you", "give", "us", "for", "days"]) + ".\n"
+        for n in range(3)
+    ]
+    old = "# A\n\n" + parts[0] + "\n# B\n\n" + parts[1] + "\n# C\n\n" + parts[2]
+    merged = [change for change in compare(old, "# A\n\n" + "\n".join(parts)) if len(change.old) > 1]
+    assert merged
+    assert "#" not in change_html(merged[0])
+    assert "<strong>B</strong>" in change_html(merged[0])
+
+
 def test_no_document_can_hide_behind_a_page_of_assent(settings: Settings, sqlite: Database) -> None:
     """Each page's first word that would be a slug is refused as one."""
     public = pages.Pages(settings, sqlite, lambda: NOW)
