@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 from difflib import SequenceMatcher
 
-from lifecycle.documents.month_names import any_of, day_first, language, month_names
+from lifecycle.documents.month_names import all_month_names, any_of, day_first, language, month_names
 
 SHORT = 160  # characters of a line that speaks of the text itself
 ALIKE = 0.75  # how much of its letters an unknown word shares with the month it is taken for
@@ -43,8 +43,10 @@ Reading = tuple[int, int, date | None]
 def readings(line: str, locale: str) -> list[Reading]:
     """The dates of a folded line, in order, with their place; None for one that cannot be read for certain."""
     found = [*_counted(line), *_numeric(line, locale)]
-    for names in month_names(language(locale)) if not found else ():
-        found = found if any(on for _, _, on in found) else list(_named(line, names)) or found
+    if not found:
+        found = list(_named(line, month_names(language(locale))))
+        if not any(on for _, _, on in found) and _SOME_YEAR.search(line):
+            found = list(_named(line, all_month_names())) or found
     return sorted(set(found), key=lambda reading: reading[0])
 
 

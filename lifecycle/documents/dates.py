@@ -22,7 +22,7 @@ HEAD, FOOT = 15, 6  # lines in which a date may stand without a cue
 
 _UNSPACED = re.compile(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _LINE = re.compile(r"[^\r\n]+")
-_DIGIT = re.compile(r"\d")
+_SOME_DAY = re.compile(r"(?<!\d)\d{1,2}(?!\d)")
 _UNSEEN = re.compile(
     r"\]\([^()\s]*\)|</?[a-z][^<>]*>|&nbsp;|[*_\\~#>|\[\]`\u200b-\u200f\u2066-\u2069\ufeff]", re.IGNORECASE
 )
@@ -53,29 +53,22 @@ def text_dates(body: str, *, locale: str) -> list[TextDate]:
     seen = [match.span() for match in _LINE.finditer(body) if _shows(match[0])]
     found: list[TextDate] = []
     for place, (start, end) in enumerate(seen):
-        if not _DIGIT.search(body, start, min(end, start + LONG)):
+        if not _SOME_DAY.search(body, start, min(end, start + LONG)):
             continue
-        line = _folded(body[start : min(end, start + LONG)])
         head = place < HEAD and "](" not in body[start:end]
         edge = place < HEAD or place >= len(seen) - FOOT
-        if any(map(str.isdigit, line)) and not line.startswith("{:"):
-            label = _label(body, *seen[place - 1]) if place else ""
-            found += [
-                TextDate(kind, on, body[start:end].strip(" *_#>|\\"), start, end)
-                for kind, on in _of_line(line, label, locale, head=head, edge=edge)
-            ]
+        before, after = seen[place - 1] if place else (0, 0)
+        line, label = (body[a : min(b, a + LONG)] for a, b in ((start, end), (before, after)))
+        found += [
+            TextDate(kind, on, body[start:end].strip(" *_#>|\\"), start, end)
+            for kind, on in _of_line(line, label, locale, head=head, edge=edge)
+        ]
     return sorted(found, key=lambda one: (one.on is None, one.kind is DateKind.PRINTED))
 
 
 def _shows(line: str) -> bool:
     """Whether a reader sees anything of a line."""
     return line[:1].isalpha() or bool(_UNSEEN.sub(" ", line[:LONG]).strip())
-
-
-def _label(body: str, start: int, end: int) -> str:
-    """The line before, if it is short enough to say what the date on the next one is."""
-    line = _folded(body[start : min(end, start + LONG)])
-    return line if len(line) <= REACH else ""
 
 
 def offered(body: str, *, locale: str) -> date | None:
@@ -100,7 +93,16 @@ def disagreements(body: str, *, locale: str, on: Sequence[date]) -> list[str]:
     return warnings
 
 
-def _of_line(line: str, label: str, locale: str, *, head: bool, edge: bool) -> Iterator[tuple[DateKind, date | None]]:
+@lru_cache(maxsize=2048)  # two versions of a text have most of their lines in common
+def _of_line(line: str, label: str, locale: str, *, head: bool, edge: bool) -> list[tuple[DateKind, date | None]]:
+    """What dates a line says, by what it says, or by the line before it."""
+    line = _folded(line)
+    if not any(map(str.isdigit, line)) or line.startswith("{:"):
+        return []
+    return list(_dates(line, locale, label=label if head else "", head=head, edge=edge))
+
+
+def _dates(line: str, locale: str, *, label: str, head: bool, edge: bool) -> Iterator[tuple[DateKind, date | None]]:
     short = len(line) <= SHORT
     cues = _cues(line) if edge else _cues(line[: BEHIND + REACH]) if short else []
     if not edge and min((start for start, _, _ in cues), default=SHORT) > BEHIND:
@@ -111,7 +113,7 @@ def _of_line(line: str, label: str, locale: str, *, head: bool, edge: bool) -> I
         if kind:
             yield kind, on
         elif head and len(read) == 1 and _alone(line, start, end):
-            yield next((cue for _, _, cue in _cues(label)), DateKind.PRINTED), on
+            yield next((cue for _, _, cue in _label(label)), DateKind.PRINTED), on
 
 
 def _kind(line: str, cues: Sequence[tuple[int, int, DateKind]], start: int, end: int) -> DateKind | None:
@@ -150,6 +152,12 @@ def _cue_pattern() -> re.Pattern[str]:
 
 def _cues(line: str) -> list[tuple[int, int, DateKind]]:
     return [(*match.span(), _cue_words()[match[0]]) for match in _cue_pattern().finditer(line)]
+
+
+def _label(line: str) -> list[tuple[int, int, DateKind]]:
+    """The cues in a line that is short enough to say what the date on the next one is."""
+    line = _folded(line)
+    return _cues(line) if len(line) <= REACH else []
 
 
 def _folded(line: str) -> str:

@@ -178,8 +178,9 @@ def _store(session: Session, batch: Sequence[Ready], wanted: Wanted, now: dateti
     stored = select(Document.slug, Origin.source).join(Origin).where(col(Origin.source).in_(commits))
     there = set(session.exec(stored).all())  # by another import that was faster
     fresh = [(version, texts) for version, texts in batch if (version.slug, version.commit) not in there]
-    for version, texts in fresh:
-        _store_one(session, version, texts, wanted, now)
+    with session.no_autoflush:  # what is asked in between is about what was flushed where it was made
+        for version, texts in fresh:
+            _store_one(session, version, texts, wanted, now)
     return [version.name for version, _ in fresh]
 
 

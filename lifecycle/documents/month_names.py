@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 import unicodedata
+from collections import defaultdict
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any
@@ -31,14 +32,19 @@ def day_first(locale: str) -> bool:
 
 
 @lru_cache
-def month_names(language: str) -> list[dict[str, int]]:
-    """The names of months, folded: those of the language and of English, then those of all languages that agree."""
-    own = _of_language(language) if language in languages() else {}
+def month_names(language: str) -> dict[str, int]:
+    """The names of months, folded, of the language and of English."""
+    return _of_language("en") | (_of_language(language) if language in languages() else {})
+
+
+@lru_cache
+def all_month_names() -> dict[str, int]:
+    """The names of months of all languages, but for those that are another month elsewhere."""
     every: dict[str, set[int]] = {}
     for other in languages():
         for name, month in _of_language(other).items():
             every.setdefault(name, set()).add(month)
-    return [_of_language("en") | own, {name: months.pop() for name, months in every.items() if len(months) == 1}]
+    return {name: months.pop() for name, months in every.items() if len(months) == 1}
 
 
 @lru_cache
@@ -59,8 +65,11 @@ def _of_language(language: str) -> dict[str, int]:
 @lru_cache
 def any_of(words: tuple[str, ...]) -> re.Pattern[str]:
     """Any of some words, the longest first, where no letter goes on."""
-    longest_first = sorted(words, key=len, reverse=True)
-    return re.compile(rf"(?<![^\W\d_])(?:{'|'.join(map(re.escape, longest_first))})(?![^\W\d_])")
+    rests = defaultdict[str, list[str]](list)  # a first letter is looked at once, not once a word
+    for word in sorted(words, key=len, reverse=True):
+        rests[word[0]].append(re.escape(word[1:]))
+    ways = "|".join(f"{re.escape(first)}(?:{'|'.join(rest)})" for first, rest in rests.items())
+    return re.compile(rf"(?<![^\W\d_])(?:{ways})(?![^\W\d_])")
 
 
 @lru_cache
