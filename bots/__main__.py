@@ -6,7 +6,8 @@ import logging
 import signal
 import sys
 
-from bots.discord.client import serve
+from bots.discord.client import serve, utc_now
+from lifecycle.answers.asking import warming_up
 from lifecycle.db import open_database
 from lifecycle.errors import AssentError
 from lifecycle.settings import Settings, load_settings
@@ -36,7 +37,8 @@ async def _run(settings: Settings) -> None:
     bot = asyncio.create_task(serve(settings, database))
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, bot.cancel)
     with contextlib.suppress(asyncio.CancelledError), contextlib.closing(database):
-        await bot
+        async with warming_up(database, settings=settings, clock=utc_now):
+            await bot
 
 
 if __name__ == "__main__":

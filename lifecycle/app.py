@@ -4,7 +4,7 @@ import asyncio
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Generator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,10 +12,10 @@ import uvicorn
 from fastapi import FastAPI
 
 from lifecycle import __version__
-from lifecycle.answers.asking import warm_up
+from lifecycle.answers.asking import warming_up
 from lifecycle.api import api, hooks
 from lifecycle.db import Database, open_database
-from lifecycle.errors import AssentError, ConfigurationError
+from lifecycle.errors import ConfigurationError
 from lifecycle.notices.inbox import receiving
 from lifecycle.notices.rendering import renderer
 from lifecycle.scheduler import Clockwork, utc_now
@@ -89,7 +89,7 @@ async def running(app: App, *, web: bool, worker: bool, host: str = "127.0.0.1",
     """Run the pages with the HTTP interface, the worker with its inbox, or both while the block runs."""
     async with AsyncExitStack() as stack:
         if web:
-            await stack.enter_async_context(_warming_up(app))
+            await stack.enter_async_context(warming_up(app.database, settings=app.settings, clock=app.clock))
             await stack.enter_async_context(serving(site(app), host=host, port=port))
         if worker:
             if app.settings.inbox_listen:
@@ -98,18 +98,6 @@ async def running(app: App, *, web: bool, worker: bool, host: str = "127.0.0.1",
             clockwork.start()
             stack.push_async_callback(clockwork.stop)
         yield
-
-
-@asynccontextmanager
-async def _warming_up(app: App) -> AsyncIterator[None]:
-    """Make the texts ready for questions meanwhile; a text that cannot be read is told when it is asked."""
-    task = asyncio.create_task(warm_up(app.database, settings=app.settings, now=app.clock()))
-    try:
-        yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError, AssentError):
-            await task
 
 
 async def serve(app: App, *, web: bool, worker: bool, host: str, port: int) -> None:

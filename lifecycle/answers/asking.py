@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 
 from sqlmodel import Session
@@ -11,6 +13,7 @@ from lifecycle import users
 from lifecycle.answers import answering, llm, sources, unanswered
 from lifecycle.answers.answering import Answer
 from lifecycle.db import Database
+from lifecycle.errors import AssentError
 from lifecycle.settings import Settings
 
 
@@ -43,6 +46,18 @@ def ask(
     if may_be_kept and found.outcome in unanswered.IN_VAIN:
         database.run(unanswered.keep, question, found, locale=locale, now=now)
     return found
+
+
+@asynccontextmanager
+async def warming_up(database: Database, *, settings: Settings, clock: Callable[[], datetime]) -> AsyncIterator[None]:
+    """Make the texts ready for questions meanwhile; a text that cannot be read is told when it is asked."""
+    task = asyncio.create_task(warm_up(database, settings=settings, now=clock()))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError, AssentError):
+            await task
 
 
 async def warm_up(database: Database, *, settings: Settings, now: datetime) -> int:

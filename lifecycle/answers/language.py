@@ -22,6 +22,7 @@ TOPIC, SHAPE, TOPICAL, COMMON, WORD = (1.2, 1.2), (0.3, 0.0), (0.5, 0.2), (0.3, 
 # A shorter word is as likely another word as a slip; in a long one two slips are read over.
 SHORTEST_TO_CORRECT, LONG_WORD = 5, 7
 
+LEXICON = Path(__file__).with_name("lexicon")
 _SNOWBALL = {
     "ar": "arabic",
     "ca": "catalan",
@@ -247,7 +248,7 @@ def _likest(word: str, vocabulary: Collection[str]) -> str:
 
 @cache
 def _lexicon(code: str) -> Mapping[str, Any]:
-    path = Path(__file__).with_name("lexicon") / f"{code}.toml"
+    path = LEXICON / f"{code}.toml"
     return tomllib.loads(path.read_text("utf-8")) if code.isalpha() and path.is_file() else _UNKNOWN
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import os
+import io
 import re
-import tempfile
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lifecycle.answers import kept
 from lifecycle.answers.passages import Passage
 from lifecycle.errors import ConfigurationError
 
@@ -126,22 +126,10 @@ def _kept(model: Model, texts: Sequence[str], folder: Path | None) -> Any:
             pass
     rows = model.embed(texts)
     if path:
-        _write(path, rows.astype(numpy.float16))
+        content = io.BytesIO()
+        numpy.save(content, rows.astype(numpy.float16))
+        kept.write(path, content.getvalue())
     return rows
-
-
-def _write(path: Path, rows: Any) -> None:
-    """Whole or not at all; a folder that cannot be written only costs the time again."""
-    import numpy
-
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, partial = tempfile.mkstemp(dir=path.parent)
-        with os.fdopen(handle, "wb") as file:
-            numpy.save(file, rows)
-        Path(partial).replace(path)
-    except OSError:
-        return
 
 
 def _only_model(directory: Path) -> Path:

@@ -5,19 +5,19 @@ from __future__ import annotations
 import math
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lifecycle.answers.language import SHORTEST_TO_CORRECT, Asked, Language
+from lifecycle.answers.counting import Words, count
+from lifecycle.answers.language import Asked, Language
 from lifecycle.answers.passages import Passage
 
 if TYPE_CHECKING:
     from lifecycle.answers.meaning import Meaning
 
-# BM25's saturation and its regard for length; what a word of the context counts beside one of the text.
+# BM25's saturation and its regard for length.
 K1, B = 1.2, 0.75
-CONTEXT = 0.5
 # What the rest of its section adds to a passage.
 SECTION = 0.2
 # What a topic the text does not know weighs when the words that named it name another that it does.
@@ -33,16 +33,12 @@ WORDS = 0.5
 
 BECAUSE = 4  # so many reasons are told for a hit
 
-_LINK_TARGET = re.compile(r"\]\([^()\s]*\)")
 # Who a text is by: the first company it names near its beginning.
 _COMPANY = re.compile(
     r"((?:[A-Z0-9][\w.&-]* ){0,3}[A-Z0-9][\w.&-]*),? (?:Inc|LLC|Ltd|Limited|GmbH|AG|SE|UG|Corp|B\.V|S\.A|SAS|Pty)\b"
 )
 _OPENING = 12
 _NAME = re.compile(r"[A-Z]\w{2,}")
-_INSIDE = re.compile(r"(?<=[a-z,] )([A-Z][a-z]\w+)")
-_SMALL = re.compile(r"\b[a-z]\w+")
-_NOUNS_ARE_CAPITAL = {"de", "lb"}
 _YOU = {"de": "ihr"}
 
 
@@ -59,27 +55,24 @@ class Index:
     """The passages of one body, ready for questions in its language. Never changes: threads may share it.
 
     `names` are what the operator is called: in a question they say no more than "you". With a `meaning`, scores are
-    of another scale than without.
+    of another scale than without. `words` are those of the passages, if they were counted before.
     """
 
     def __init__(
-        self, passages: Sequence[Passage], *, locale: str, names: str = "", meaning: Meaning | None = None
+        self,
+        passages: Sequence[Passage],
+        *,
+        locale: str,
+        names: str = "",
+        meaning: Meaning | None = None,
+        words: Words | None = None,
     ) -> None:
         self.passages = tuple(passages)
         self._language = Language.of(locale)
         self._you = _YOU.get(self._language.code, "you")
         self._author = _author(self.passages, names)
         self._meaning = meaning
-        self._postings: dict[str, dict[int, float]] = defaultdict(dict)
-        words: set[str] = set()
-        contexts = {context: self._language.said(self._language.words(context)) for context in map(_context, passages)}
-        for n, passage in enumerate(self.passages):
-            said = self._language.words(_LINK_TARGET.sub("]", passage.text))
-            words.update(said)
-            for term, count in self._terms(said, contexts[_context(passage)]).items():
-                self._postings[term][n] = count
-        self._names = self._proper_names() if self._language.code not in _NOUNS_ARE_CAPITAL else frozenset()
-        self._vocabulary = frozenset(word for word in words if len(word) >= SHORTEST_TO_CORRECT)
+        self._words = words or count(self.passages, self._language)
         lengths = [len(passage.text) + len(passage.leading) for passage in self.passages]
         mean = sum(lengths) / max(len(lengths), 1)
         self._damping = [K1 * (1 - B + B * length / mean) for length in lengths]
@@ -90,25 +83,16 @@ class Index:
         Scores compare across bodies that are read the same way: without a model 0 is nothing and 1 all of the question.
         """
         question = self._author.sub(self._you, question) if self._author else question
-        parts = self._parts(self._language.asked(question, self._vocabulary))
+        parts = self._parts(self._language.asked(question, self._words.long))
         scores = self._by_words(parts)
         if self._meaning and scores:
             likeness = self._meaning.likeness(question)
             scores = {n: like + WORDS * scores.get(n, 0.0) for n, like in enumerate(likeness)}
         for shape in parts.keys() & self._language.needed:
-            having = self._postings.get(shape, {})
+            having = self._words.places(shape)
             scores = {n: score if n in having else LACKING * score for n, score in scores.items()}
         best = sorted(scores, key=lambda n: (-scores[n], n))[:k]
         return [Hit(self.passages[n], scores[n], _reasons(parts, n)) for n in best]
-
-    def _proper_names(self) -> frozenset[str]:
-        """The stems of words that stand with a capital inside sentences, and never without."""
-        capital, small = set(), set()
-        for passage in self.passages:
-            text = _LINK_TARGET.sub("]", passage.text)
-            capital |= {match[1].lower() for match in _INSIDE.finditer(text)}
-            small |= set(_SMALL.findall(text))
-        return frozenset(map(self._language.stem, capital - small))
 
     def _by_words(self, parts: Mapping[str, tuple[float, Mapping[int, float]]]) -> dict[int, float]:
         """The share of the question's weight that is in each passage, and a little for what is around it."""
@@ -127,27 +111,17 @@ class Index:
 
     def _parts(self, asked: Asked) -> dict[str, tuple[float, Mapping[int, float]]]:
         """For each stem and topic of the question its weight, the rarer the more, and what of it each passage has."""
-        spoken_of = frozenset[int]().union(*(at for name, at in asked.places.items() if name in self._postings))
+        spoken_of = frozenset[int]().union(*(at for name, at in asked.places.items() if name in self._words.postings))
         parts: dict[str, tuple[float, Mapping[int, float]]] = {}
         for term, (known, unknown) in asked.terms.items():
-            seen = self._postings.get(term, {})
+            seen = self._words.places(term)
             rarity = math.log(1 + (len(self.passages) - len(seen) + 0.5) / (len(seen) + 0.5))
             if not seen and asked.places.get(term, frozenset([-1])) <= spoken_of:
                 unknown *= ALTERNATIVE
-            weight = rarity * (known if seen else unknown) * (NAMED if term in self._names else 1)
+            weight = rarity * (known if seen else unknown) * (NAMED if term in self._words.names else 1)
             found = {n: weight * min(1.0, count * (K1 + 1) / (count + self._damping[n])) for n, count in seen.items()}
             parts[term] = (weight / (1 if asked.on_topic else OFF_TOPIC), found)
         return parts
-
-    def _terms(self, said: Sequence[str], context: Iterable[str]) -> Mapping[str, float]:
-        terms: dict[str, float] = defaultdict(float, self._language.said(said))
-        for term in context:
-            terms[term] += CONTEXT
-        return terms
-
-
-def _context(passage: Passage) -> str:
-    return f"{passage.heading} {passage.leading}"
 
 
 def _reasons(parts: Mapping[str, tuple[float, Mapping[int, float]]], n: int) -> tuple[str, ...]:

@@ -12,6 +12,9 @@ from pathlib import Path
 from sqlmodel import Session, col, select
 
 from lifecycle import ledger
+from lifecycle.answers import kept
+from lifecycle.answers.counting import count
+from lifecycle.answers.language import Language
 from lifecycle.answers.meaning import Meaning, Model, model
 from lifecycle.answers.passages import passages
 from lifecycle.answers.ranking import Index
@@ -144,8 +147,8 @@ def _in_locale(bodies: Sequence[_Body], *locales: str) -> _Body:
 
 def _reading(session: Session, body: _Body, settings: Settings) -> Reading:
     chosen = settings.model_dir if body.locale.split("-")[0] in settings.model_locales else None
-    kept = settings.data_dir / "answers" if chosen else None
-    return _read(_Text(body.sha256, session, body.id), body.locale, settings.operator, chosen, kept)
+    text = _Text(body.sha256, session, body.id)
+    return _read(text, body.locale, settings.operator, chosen, settings.data_dir / "answers")
 
 
 class _Text:
@@ -176,8 +179,21 @@ def _read(source: _Text, locale: str, names: str, model_dir: Path | None, kept_i
 def read(
     text: str, *, locale: str, names: str = "", chosen: Model | None = None, kept_in: Path | None = None
 ) -> Reading:
-    """Make a text ready: by its words, and with a model by its meaning, whose workings may be kept in a folder."""
+    """Make a text ready: by its words, and with a model by its meaning; the workings may be kept in a folder."""
+    pieces, found, words = _worked(text, locale, kept_in)
+    meaning = Meaning(chosen, found, kept_in=kept_in) if chosen else None
+    index = Index(found, locale=locale, names=names, meaning=meaning, words=words)
+    return Reading(text, pieces, index, meaning is not None)
+
+
+def _worked(text: str, locale: str, kept_in: Path | None) -> kept.Worked:
+    """From the folder if it was worked out before."""
+    path = kept.place(kept_in, text, locale) if kept_in else None
+    if path and (before := kept.load(path, text)):
+        return before
     pieces = sections.split(text)
     found = passages(text, pieces, locale=locale)
-    meaning = Meaning(chosen, found, kept_in=kept_in) if chosen else None
-    return Reading(text, pieces, Index(found, locale=locale, names=names, meaning=meaning), meaning is not None)
+    worked = (pieces, found, count(found, Language.of(locale)))
+    if path:
+        kept.save(path, worked)
+    return worked

@@ -124,7 +124,8 @@ def test_the_operators_own_name_says_no_more_than_you():
 def test_every_quote_of_any_text_to_any_question_is_verbatim(body, question, threshold):
     read = [of(body)]
     asked = f"{question} data sell refund how long"
-    require_verbatim(extract(asked, read, settings=Settings(answer_threshold=threshold, closest_threshold=0.0)), read)
+    at_will = SETTINGS.model_copy(update={"answer_threshold": threshold, "closest_threshold": 0.0})
+    require_verbatim(extract(asked, read, settings=at_will), read)
 
 
 def test_every_quote_to_the_projects_questions_is_verbatim():
