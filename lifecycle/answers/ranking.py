@@ -30,6 +30,8 @@ LACKING = 0.7
 OFF_TOPIC = 0.65
 # With a model, the likeness of meaning counts whole and the words this much.
 WORDS = 0.5
+# By meaning, much of a text is a little like any question: what stands out from it is the likelier answer.
+STANDING_OUT = 0.3
 
 BECAUSE = 4  # so many reasons are told for a hit
 
@@ -91,8 +93,11 @@ class Index:
         for shape in parts.keys() & self._language.needed:
             having = self._words.places(shape)
             scores = {n: score if n in having else LACKING * score for n, score in scores.items()}
-        best = sorted(scores, key=lambda n: (-scores[n], n))[:k]
-        return [Hit(self.passages[n], scores[n], _reasons(parts, n)) for n in best]
+        best = sorted(scores, key=lambda n: (-scores[n], n))[: max(k, 3)]
+        if self._meaning and len(best) > 2:
+            third = scores[best[2]]
+            scores |= {n: scores[n] + STANDING_OUT * (scores[n] - third) for n in best[:2]}
+        return [Hit(self.passages[n], scores[n], _reasons(parts, n)) for n in best[:k]]
 
     def _by_words(self, parts: Mapping[str, tuple[float, Mapping[int, float]]]) -> dict[int, float]:
         """The share of the question's weight that is in each passage, and a little for what is around it."""

@@ -82,7 +82,7 @@ def test_questions_about_the_sample_policies_by_meaning():
 @needs_qa
 @pytest.mark.parametrize(
     ("by_meaning", "first", "right", "wrong"),
-    [(False, 0.92, 0.75, 1), pytest.param(True, 1.0, 0.85, 0, marks=needs_model)],
+    [(False, 0.92, 0.75, 1), pytest.param(True, 1.0, 0.9, 0, marks=needs_model)],
 )
 def test_the_seed_questions(by_meaning, first, right, wrong):
     text = source("seed", QA / "seed_policy.md", "en", by_meaning)
