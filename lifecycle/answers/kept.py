@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -21,8 +22,8 @@ from lifecycle.documents import headings, markdown, sections, sentences
 from lifecycle.documents.sections import Section
 
 # What a text becomes depends on these: with another release of any of them it is worked out anew.
-_MODULES = (counting, language, passages, headings, markdown, sections, sentences)
-_LIBRARIES = ("markdown-it-py", "snowballstemmer")
+MODULES = (counting, language, passages, headings, markdown, sections, sentences)
+LIBRARIES = ("markdown-it-py", "mdurl", "rapidfuzz", "sentencex", "snowballstemmer")
 
 Worked = tuple[Sequence[Section], Sequence[Passage], Words]
 
@@ -90,7 +91,7 @@ def _digest(content: bytes) -> bytes:
 
 @cache
 def _release() -> str:
-    files = [Path(module.__file__) for module in _MODULES if module.__file__]
+    files = [Path(__file__), *(Path(module.__file__) for module in MODULES if module.__file__)]
     files += sorted(language.LEXICON.glob("*.toml"))
-    parts = [*(file.read_bytes() for file in files), *(version(name).encode() for name in _LIBRARIES)]
-    return sha256(b"\0".join(parts)).hexdigest()
+    versions = [sys.version, *map(version, LIBRARIES)]
+    return sha256(b"\0".join([*(file.read_bytes() for file in files), *map(str.encode, versions)])).hexdigest()

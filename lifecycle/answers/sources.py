@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 
 from lifecycle import ledger
 from lifecycle.answers import kept
@@ -18,6 +17,7 @@ from lifecycle.answers.language import Language
 from lifecycle.answers.meaning import Meaning, Model, model
 from lifecycle.answers.passages import passages
 from lifecycle.answers.ranking import Index
+from lifecycle.answers.shelf import Text, shelf
 from lifecycle.bindings import binding
 from lifecycle.documents import sections, store
 from lifecycle.models import Body, Document, User, Version
@@ -59,30 +59,23 @@ def sources(
     now: datetime,
 ) -> list[Source]:
     """What is read for this asker, by slug. Raises NotFound for an unknown document."""
-    asked = [store.document(session, slug) for slug in documents] or store.documents(session)
-    chains = _chains(session, asked)
+    held = shelf(session)
     facts = ledger.facts(session, user) if user else []
-    chosen: dict[int, Version] = {}
-    for document in asked:
-        chain = chains[document.id]
-        bound = binding(chain, facts, now) if facts else None
-        passed = store.standing_chain(chain, now)
-        if bound or passed:
-            chosen[document.id] = bound.version if bound else passed[-1]
-    bodies = _bodies(session, [version.id for version in chosen.values()])
     found = []
-    for document in asked:
-        if version := chosen.get(document.id):
-            body = _in_locale(bodies[version.id], locale or (user.locale if user else ""), document.default_locale)
-            passed = store.standing_chain(chains[document.id], now)
-            coming = store.upcoming(chains[document.id], now)
+    for document in held.named(documents):
+        chain = held.chains.get(document.id, ())
+        bound = binding(chain, facts, now) if facts else None
+        passed, coming = store.standing_chain(chain, now), store.upcoming(chain, now)
+        if bound or passed:
+            version = bound.version if bound else passed[-1]
+            text = _in_locale(held.texts[version.id], locale or (user.locale if user else ""), document.default_locale)
             found.append(
                 Source(
                     document,
                     version,
-                    body.locale,
-                    body.title,
-                    _reading(session, body, settings),
+                    text.locale,
+                    text.title,
+                    _reading(session, text, settings),
                     passed[-1] if passed else None,
                     coming[0] if coming else None,
                 )
@@ -92,17 +85,15 @@ def sources(
 
 def in_force(session: Session, *, now: datetime) -> list[int]:
     """The ids of the bodies in force, in all their languages."""
-    documents = store.documents(session)
-    chains = _chains(session, documents)
-    passed = (store.standing_chain(chains[document.id], now) for document in documents)
-    found = _bodies(session, [versions[-1].id for versions in passed if versions])
-    return [body.id for bodies in found.values() for body in bodies]
+    held = shelf(session)
+    passed = (store.standing_chain(held.chains.get(document.id, ()), now) for document in held.named(()))
+    return [text.id for versions in passed if versions for text in held.texts[versions[-1].id]]
 
 
 def prepare(session: Session, body_id: int, *, settings: Settings) -> Reading:
     """Make one body ready, so that the first question need not wait for it."""
     body = session.get_one(Body, body_id)
-    return _reading(session, _Body(body.id, body.locale, body.title, body.sha256), settings)
+    return _reading(session, Text(body.id, body.locale, body.title, body.sha256), settings)
 
 
 def installed(settings: Settings) -> Model | None:
@@ -110,48 +101,19 @@ def installed(settings: Settings) -> Model | None:
     return model(settings.model_dir.absolute()) if settings.model_dir else None
 
 
-@dataclass(frozen=True, slots=True)
-class _Body:
-    """A body without its text, which is only fetched when it was not read before."""
-
-    id: int
-    locale: str
-    title: str
-    sha256: str
-
-
-def _chains(session: Session, documents: Sequence[Document]) -> dict[int, list[Version]]:
-    """`store.chain` of many documents in one question to the database."""
-    of = select(Version).where(
-        col(Version.document_id).in_([document.id for document in documents]), col(Version.published_at).is_not(None)
-    )
-    chains: dict[int, list[Version]] = defaultdict(list)
-    for version in session.exec(of.order_by(col(Version.effective_at), col(Version.number))):
-        chains[version.document_id].append(version)
-    return chains
-
-
-def _bodies(session: Session, versions: Sequence[int]) -> dict[int, list[_Body]]:
-    columns = select(Body.version_id, Body.id, Body.locale, Body.title, Body.sha256)  # type: ignore[call-overload]
-    found: dict[int, list[_Body]] = defaultdict(list)
-    for version, *rest in session.exec(columns.where(col(Body.version_id).in_(versions)).order_by(Body.locale)):
-        found[version].append(_Body(*rest))
-    return found
-
-
-def _in_locale(bodies: Sequence[_Body], *locales: str) -> _Body:
-    by_locale = {body.locale: body for body in bodies}
+def _in_locale(texts: Sequence[Text], *locales: str) -> Text:
+    by_locale = {text.locale: text for text in texts}
     wished = (candidate for locale in locales for candidate in (locale, locale.split("-")[0]))
-    return next((by_locale[candidate] for candidate in wished if candidate in by_locale), bodies[0])
+    return next((by_locale[candidate] for candidate in wished if candidate in by_locale), texts[0])
 
 
-def _reading(session: Session, body: _Body, settings: Settings) -> Reading:
-    chosen = settings.model_dir if body.locale.split("-")[0] in settings.model_locales else None
-    text = _Text(body.sha256, session, body.id)
-    return _read(text, body.locale, settings.operator, chosen, settings.data_dir / "answers")
+def _reading(session: Session, text: Text, settings: Settings) -> Reading:
+    chosen = settings.model_dir if text.locale.split("-")[0] in settings.model_locales else None
+    source = _Words(text.sha256, session, text.id)
+    return _read(source, text.locale, settings.operator, chosen, settings.data_dir / "answers")
 
 
-class _Text:
+class _Words:
     """A body's text by its hash: fetched when it is read for the first time."""
 
     def __init__(self, sha256: str, session: Session, body_id: int) -> None:
@@ -162,7 +124,7 @@ class _Text:
         return hash(self._sha256)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Text) and other._sha256 == self._sha256
+        return isinstance(other, _Words) and other._sha256 == self._sha256
 
     def take(self) -> str:
         text = self._fetch()
@@ -171,7 +133,7 @@ class _Text:
 
 
 @lru_cache(maxsize=READ_AT_ONCE)
-def _read(source: _Text, locale: str, names: str, model_dir: Path | None, kept_in: Path | None) -> Reading:
+def _read(source: _Words, locale: str, names: str, model_dir: Path | None, kept_in: Path | None) -> Reading:
     chosen = model(model_dir.absolute()) if model_dir else None
     return read(source.take(), locale=locale, names=names, chosen=chosen, kept_in=kept_in)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -57,6 +60,17 @@ def test_another_release_language_or_text_has_a_file_of_its_own(tmp_path: Path, 
     places = {kept.place(tmp_path, body, locale) for body in (BODY, BODY + " ") for locale in ("en", "de")}
     monkeypatch.setattr(kept, "_release", lambda: "another")
     assert len(places | {kept.place(tmp_path, BODY, "en")}) == 5
+
+
+def test_a_release_is_told_by_all_that_a_text_is_read_with():
+    """Else a file kept before a change of the code would be read after it."""
+    read = "import sys, lifecycle.answers.counting, lifecycle.answers.passages; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", read], check=True, capture_output=True, text=True).stdout.split()
+    ours = {name for name in loaded if name.count(".") == 2 and name.startswith("lifecycle.")}
+    assert ours == {module.__name__ for module in kept.MODULES}
+    distributions = packages_distributions()
+    foreign = {name.lower() for module in loaded for name in distributions.get(module, ())}
+    assert foreign - {"assent", "setuptools"} == {*kept.LIBRARIES}  # setuptools hooks into every start
 
 
 def test_a_folder_that_cannot_be_written_only_costs_the_time(tmp_path: Path):
