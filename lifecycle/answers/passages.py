@@ -20,6 +20,11 @@ _DATED = re.compile(
     r"(?:\W+(?:date|as of|from|on|am|vom|ab|le))?\W+(?:[^\W\d]+\W+){0,2}\d[\w .,/:-]{0,20}\W*",
     re.IGNORECASE,
 )
+# A heading that stands as a sentence: behind its number every word but the smallest begins with a capital.
+_SMALL = "an?|and|as|at|by|for|from|in|of|on|or|our|the|to|with|your|und|oder|der|die|das|des|von|zu|für|ihre"
+_TITLED = re.compile(
+    rf"\W*\d{{1,3}}(?:\\?\.\d{{1,3}})*\W+(?=.*[A-Z][a-z])(?:(?:\d+|[A-ZÄÖÜ]\S*|(?:{_SMALL})\b)[^\w\s]*(?:\s+|$)[^\w\s]*)+"
+)
 # What stands before a sentence on its line, by which it belongs to a list, and by which it goes on in one.
 _ITEM = re.compile(r"\s*(?:>\s*)*(?:[-*+•]|\(?\w{1,4}[.)])\s+.*", re.DOTALL)
 _GOES_ON = re.compile(r"(?:\s{2,}|\t|>).*", re.DOTALL)
@@ -74,7 +79,7 @@ def passages(body: str, sections: Sequence[Section], *, locale: str) -> list[Pas
 
 def _is_quotable(text: str) -> bool:
     words = _TARGET.sub("", text)
-    return len(_WORD.findall(words)) >= SHORTEST and not _DATED.fullmatch(words)
+    return len(_WORD.findall(words)) >= SHORTEST and not _DATED.fullmatch(words) and not _TITLED.fullmatch(words)
 
 
 def _names(section: Section) -> Iterator[str]:

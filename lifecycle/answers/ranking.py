@@ -28,10 +28,17 @@ NAMED = 3.0
 LACKING = 0.7
 # A question that names no topic of the field is seldom one that a policy answers.
 OFF_TOPIC = 0.65
+# A passage that only points on to another part of the text is the poorer answer.
+POINTING = 0.85
+_POINTING = re.compile(
+    r"\]\(#|\b(?:see|described?|explain\w*|defined|listed|found|set (?:out|forth)|contained|refer to|outlined|detailed)\b"
+    r"[^.;]{0,60}?\b(?:(?:section|clause|article|paragraph)s?\b|below\b|above\b)",
+    re.IGNORECASE,
+)
 # With a model, the likeness of meaning counts whole and the words this much.
 WORDS = 0.5
 # By meaning, much of a text is a little like any question: what stands out from it is the likelier answer.
-STANDING_OUT = 0.3
+STANDING_OUT = 0.0
 
 BECAUSE = 4  # so many reasons are told for a hit
 
@@ -77,6 +84,7 @@ class Index:
         self._words = words or count(self.passages, self._language)
         lengths = [len(passage.text) + len(passage.leading) for passage in self.passages]
         mean = sum(lengths) / max(len(lengths), 1)
+        self._worth = [POINTING if _POINTING.search(passage.text) else 1.0 for passage in self.passages]
         self._damping = [K1 * (1 - B + B * length / mean) for length in lengths]
 
     def search(self, question: str, *, k: int = 5) -> list[Hit]:
@@ -93,6 +101,7 @@ class Index:
         for shape in parts.keys() & self._language.needed:
             having = self._words.places(shape)
             scores = {n: score if n in having else LACKING * score for n, score in scores.items()}
+        scores = {n: score * self._worth[n] for n, score in scores.items()}
         best = sorted(scores, key=lambda n: (-scores[n], n))[: max(k, 3)]
         if self._meaning and len(best) > 2:
             third = scores[best[2]]
