@@ -31,14 +31,14 @@ OFF_TOPIC = 0.65
 # A passage that only points on to another part of the text is the poorer answer.
 POINTING = 0.85
 _POINTING = re.compile(
-    r"\]\(#|\b(?:see|described?|explain\w*|defined|listed|found|set (?:out|forth)|contained|refer to|outlined|detailed)\b"
-    r"[^.;]{0,60}?\b(?:(?:section|clause|article|paragraph)s?\b|below\b|above\b)",
+    r"\]\(#|\b(?:see|described?|explain\w*|defined|listed|found|set (?:out|forth)|contained|refer to|outlined)\b"
+    r"[^.;]{0,60}?\b(?:section|clause|article|paragraph)s?\b|\b(?:see|described?|explain\w*|listed|defined)\b"
+    r"[^.;]{0,60}?\b(?:below|above)\b|\bsiehe\b|\b(?:nachstehend|(?:weiter )?(?:unten|oben)|in Abschnitt \S+) "
+    r"(?:beschrieben|genannt|aufgeführt|erläutert|dargestellt|definiert)",
     re.IGNORECASE,
 )
 # With a model, the likeness of meaning counts whole and the words this much.
 WORDS = 0.5
-# By meaning, much of a text is a little like any question: what stands out from it is the likelier answer.
-STANDING_OUT = 0.0
 
 BECAUSE = 4  # so many reasons are told for a hit
 
@@ -102,11 +102,8 @@ class Index:
             having = self._words.places(shape)
             scores = {n: score if n in having else LACKING * score for n, score in scores.items()}
         scores = {n: score * self._worth[n] for n, score in scores.items()}
-        best = sorted(scores, key=lambda n: (-scores[n], n))[: max(k, 3)]
-        if self._meaning and len(best) > 2:
-            third = scores[best[2]]
-            scores |= {n: scores[n] + STANDING_OUT * (scores[n] - third) for n in best[:2]}
-        return [Hit(self.passages[n], scores[n], _reasons(parts, n)) for n in best[:k]]
+        best = sorted(scores, key=lambda n: (-scores[n], n))[:k]
+        return [Hit(self.passages[n], scores[n], _reasons(parts, n)) for n in best]
 
     def _by_words(self, parts: Mapping[str, tuple[float, Mapping[int, float]]]) -> dict[int, float]:
         """The share of the question's weight that is in each passage, and a little for what is around it."""

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from typing import Any
 
@@ -19,6 +20,7 @@ from lifecycle.settings import Settings
 from tests.answers.texts import CORPUS, MODEL, QA, questions, source, texts
 
 SETTINGS = Settings()
+NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
 needs_corpus = pytest.mark.skipif(not CORPUS.is_dir(), reason="../shared/corpus is not here")
 needs_model = pytest.mark.skipif(not MODEL.is_dir(), reason="../shared/qa/model is not here")
 needs_qa = pytest.mark.skipif(not QA.is_dir(), reason="../shared/qa is not here")
@@ -26,14 +28,16 @@ needs_qa = pytest.mark.skipif(not QA.is_dir(), reason="../shared/qa is not here"
 
 def fared(*, demo: bool, locale: str = "", by_meaning: bool = False) -> list[Ranked]:
     return [
-        measuring.fare_on(
-            texts(asked["text"], asked["locale"], by_meaning=by_meaning),
-            Labelled(asked["question"], tuple(asked["sections"]), asked["locale"]),
-            settings=SETTINGS,
-        )
+        fare(asked, by_meaning=by_meaning)
         for asked in questions()
         if (asked["text"] == "demo") is demo and (not locale or asked["locale"] == locale)
     ]
+
+
+def fare(asked: dict[str, Any], *, by_meaning: bool) -> Ranked:
+    read = texts(asked["text"], asked["locale"], by_meaning=by_meaning)
+    labelled = Labelled(asked["question"], tuple(asked["sections"]), asked["locale"])
+    return measuring.fare_on(read, labelled, settings=SETTINGS)
 
 
 def test_there_are_120_questions_of_every_kind():
@@ -68,6 +72,27 @@ def test_questions_about_policies_of_others_by_words():
     assert found.abstained_right >= 0.85
 
 
+@needs_corpus
+@pytest.mark.parametrize(
+    ("by_meaning", "first", "right", "wrong", "abstained", "auroc"),
+    [(False, 0.75, 0.58, 0.14, 0.8, 0.86), pytest.param(True, 0.85, 0.75, 0.09, 0.88, 0.93, marks=needs_model)],
+)
+def test_further_questions_about_policies_of_others(by_meaning, first, right, wrong, abstained, auroc):
+    """Written when the first 120 were no surprise any more. By meaning, the long texts are for the nightly run."""
+    asked = [q for q in questions("further") if not by_meaning or (q["locale"] == "en" and (NIGHTLY or is_short(q)))]
+    ranked = [fare(q, by_meaning=by_meaning) for q in asked]
+    found = measuring.table(ranked, (BY_MEANING if by_meaning else BY_WORDS).answered)
+    assert found.first >= first
+    assert found.answered_right >= right
+    assert found.answered_wrong <= wrong
+    assert found.abstained_right >= abstained
+    assert found.auroc >= auroc
+
+
+def is_short(asked: dict[str, Any]) -> bool:
+    return (CORPUS / asked["text"]).stat().st_size < 25_000
+
+
 @needs_model
 def test_questions_about_the_sample_policies_by_meaning():
     found = measuring.table(fared(demo=True, locale="en", by_meaning=True), BY_MEANING.answered)
@@ -82,7 +107,7 @@ def test_questions_about_the_sample_policies_by_meaning():
 @needs_qa
 @pytest.mark.parametrize(
     ("by_meaning", "first", "right", "wrong"),
-    [(False, 0.92, 0.75, 1), pytest.param(True, 1.0, 0.9, 0, marks=needs_model)],
+    [(False, 0.92, 0.9, 1), pytest.param(True, 1.0, 0.9, 0, marks=needs_model)],
 )
 def test_the_seed_questions(by_meaning, first, right, wrong):
     text = source("seed", QA / "seed_policy.md", "en", by_meaning)
@@ -104,7 +129,7 @@ def _seed(asked: dict[str, Any]) -> Labelled:
 
 
 def test_every_label_names_a_section_there_is():
-    for asked in questions():
+    for asked in (*questions(), *questions("further")):
         if asked["text"] == "demo" or CORPUS.is_dir():
             read = {each.document.slug: each.reading for each in texts(asked["text"], asked["locale"])}
             for reference in asked["sections"]:
@@ -126,5 +151,5 @@ def test_no_question_is_taken_from_elsewhere():
     if QA.is_dir():
         seed = {json.loads(line)["question"] for line in (QA / "seed_questions.jsonl").read_text().splitlines()}
         crowd = {json.loads(line)["question"] for line in (QA / "questions.jsonl").read_text().splitlines()}
-        ours = {asked["question"].casefold() for asked in questions()}
+        ours = {asked["question"].casefold() for asked in (*questions(), *questions("further"))}
         assert len(ours & {question.casefold() for question in seed | crowd}) == 0

@@ -22,9 +22,9 @@ SLUGS = ("privacy-policy", "terms", "acceptable-use")
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
 
-def questions() -> list[dict[str, Any]]:
+def questions(name: str = "questions") -> list[dict[str, Any]]:
     """The project's own questions, labelled with the sections that answer them before anything was run."""
-    lines = Path(__file__).with_name("questions.jsonl").read_text("utf-8").splitlines()
+    lines = Path(__file__).with_name(f"{name}.jsonl").read_text("utf-8").splitlines()
     return [json.loads(line) for line in lines]
 
 
