@@ -48,7 +48,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """Words of a version, verbatim, and where they stand; `why` are the words and topics of the question in them."""
+    """Words of a version, verbatim, and where they stand; `why` are the words asked that they hold or are about."""
 
     text: str
     document: str

@@ -75,10 +75,12 @@ _DIGIT = re.compile(r"\d")
 class Asked:
     """A question taken apart: what each of its stems and topics (`@name`) weighs where known and where not.
 
-    `places` are the words that named a topic; `on_topic` tells that at least one is named, or that none could be.
+    `words` are those a term stands for, as they were read, none for the form of an answer. `places` are where the
+    words that named a topic stand; `on_topic` tells that at least one is named, or that none could be.
     """
 
     terms: Mapping[str, tuple[float, float]]
+    words: Mapping[str, str]
     places: Mapping[str, frozenset[int]]
     on_topic: bool
 
@@ -124,13 +126,17 @@ class Language:
             places[name] |= frozenset(range(start, end))
         inside = frozenset[int]().union(*(at for name, at in places.items() if name not in self._shapes))
         terms = {name: SHAPE if name in self._shapes else TOPIC for name in places}
+        typed = {self._fold(word): word.lower() for word in _WORD.findall(question)}
+        told = [typed.get(word, word) for word in words]
+        named = {name: " ".join(told[n] for n in sorted(places[name])) for name in places.keys() - self._shapes}
         for n, word in enumerate(words):
             if word not in self._silent:
                 stem = self.stem(word)
+                named[stem] = told[n]
                 terms[stem] = TOPICAL if n in inside else COMMON if stem in self._common else WORD
         if terms.keys() <= self._shapes:  # a form without a matter
             terms = {}
-        return Asked(terms, places, bool(inside) or not self._known)
+        return Asked(terms, named, places, bool(inside) or not self._known)
 
     def aside(self, question: str) -> str:
         """What the question asks for beside the policy's words, by the name of the lexicon; empty when nothing."""

@@ -31,6 +31,7 @@ _GOES_ON = re.compile(r"(?:\s{2,}|\t|>).*", re.DOTALL)
 _TABLE = re.compile(
     r"^[ \t]*(\|[^\r\n]*\|)[ \t]*\r?\n[ \t]*\|[ \t:|-]+\|[ \t]*\r?\n(?:[ \t]*\|[^\r\n]*(?:\r?\n|$))*", re.M
 )
+_SHORT_LEAD_IN = re.compile(r"\w+ \w+:")  # "We may:" says nothing alone, and neither do the items below it without it
 _INTRODUCES = (":", ":**", ":_", ":*", "：")
 
 
@@ -66,7 +67,7 @@ def passages(body: str, sections: Sequence[Section], *, locale: str) -> list[Pas
         listed = _ITEM.fullmatch(before) or (lead_in is not None and _GOES_ON.fullmatch(before))
         if not listed or (lead_in is not None and found[lead_in].section != section.position):
             lead_in = None
-        if _is_quotable(sentence.text):
+        if _is_quotable(sentence.text) or (before.strip() and not listed and _SHORT_LEAD_IN.fullmatch(sentence.text)):
             led = lead_in if listed else None
             leading = found[led].text if led is not None else _head(heads, sentence.start)
             heading = " › ".join(_names(section))

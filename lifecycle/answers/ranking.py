@@ -53,7 +53,7 @@ _YOU = {"de": "ihr"}
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A passage, its score, and the words and topics of the question that are in it, weightiest first."""
+    """A passage, its score, and the words of the question that it holds or is about, weightiest first."""
 
     passage: Passage
     score: float
@@ -93,7 +93,8 @@ class Index:
         Scores compare across bodies that are read the same way: without a model 0 is nothing and 1 all of the question.
         """
         question = self._author.sub(self._you, question) if self._author else question
-        parts = self._parts(self._language.asked(question, self._words.long))
+        asked = self._language.asked(question, self._words.long)
+        parts = self._parts(asked)
         scores = self._by_words(parts)
         if self._meaning and scores:
             likeness = self._meaning.likeness(question)
@@ -103,7 +104,7 @@ class Index:
             scores = {n: score if n in having else LACKING * score for n, score in scores.items()}
         scores = {n: score * self._worth[n] for n, score in scores.items()}
         best = sorted(scores, key=lambda n: (-scores[n], n))[:k]
-        return [Hit(self.passages[n], scores[n], _reasons(parts, n)) for n in best]
+        return [Hit(self.passages[n], scores[n], _reasons(parts, asked.words, n)) for n in best]
 
     def _by_words(self, parts: Mapping[str, tuple[float, Mapping[int, float]]]) -> dict[int, float]:
         """The share of the question's weight that is in each passage, and a little for what is around it."""
@@ -135,9 +136,12 @@ class Index:
         return parts
 
 
-def _reasons(parts: Mapping[str, tuple[float, Mapping[int, float]]], n: int) -> tuple[str, ...]:
-    shares = {term: found[n] for term, (_, found) in parts.items() if n in found}
-    return tuple(term.lstrip("@") for term in sorted(shares, key=lambda term: (-shares[term], term))[:BECAUSE])
+def _reasons(
+    parts: Mapping[str, tuple[float, Mapping[int, float]]], words: Mapping[str, str], n: int
+) -> tuple[str, ...]:
+    shares = {term: found[n] for term, (_, found) in parts.items() if n in found and term in words}
+    weightiest = sorted(shares, key=lambda term: (-shares[term], term))
+    return tuple(dict.fromkeys(words[term] for term in weightiest))[:BECAUSE]
 
 
 def _author(passages: Sequence[Passage], names: str) -> re.Pattern[str] | None:

@@ -25,9 +25,9 @@ _WORDINGS = {
         binds_you="{document}: version {version} binds you; for others version {other} is in force.",
         coming="{document}: version {other} comes in force on {day}.",
         aside={
-            "own_case": "That is about your own case, and no policy holds the answer. Your status does, or a person.",
+            "own_case": "That is about your own case, which no policy answers. Your status may, or a person.",
             "money": "That is about a payment of yours, not about the policy. A person can look into it.",
-            "erasure": "That asks for something to be done, and an answer from the policy would not do it. "
+            "erasure": "That asks us to delete something, and no quote from a policy does that. "
             "Send a request for deletion; a person takes care of it.",
             "access": "That asks for your data. Send a request for it; a person takes care of it.",
             "support": "That is a matter for support, not for the policy. A person can help.",
@@ -43,7 +43,7 @@ _WORDINGS = {
             "own_case": "Das betrifft Ihren eigenen Fall; darauf antwortet keine Richtlinie, sondern Ihr Status "
             "oder ein Mensch.",
             "money": "Das betrifft eine Zahlung von Ihnen, nicht die Richtlinie. Ein Mensch kann das prüfen.",
-            "erasure": "Das ist eine Bitte, etwas zu tun; eine Antwort aus der Richtlinie täte es nicht. "
+            "erasure": "Das ist eine Bitte, etwas zu löschen; ein Zitat aus einer Richtlinie tut das nicht. "
             "Stellen Sie einen Antrag auf Löschung; ein Mensch kümmert sich darum.",
             "access": "Das ist eine Bitte um Ihre Daten. Stellen Sie einen Antrag; ein Mensch kümmert sich darum.",
             "support": "Das ist eine Sache für den Support, nicht für die Richtlinie. Ein Mensch kann helfen.",

@@ -62,7 +62,11 @@ def _print_quotes(quotes: Sequence[Quote]) -> None:
         section = f"{first.number} {first.title}".strip()
         print_line(f"  {first.document}, version {first.version}{', ' + section if section else ''}")
         print_line(f"  {first.url}")
-        print_line(f"  score {first.score:.2f}: {', '.join(first.why) or 'by meaning'}\n")
+        print_line(f"  score {first.score:.2f}, {_why(first)}\n")
+
+
+def _why(quote: Quote) -> str:
+    return "for " + ", ".join(f"“{word}”" for word in quote.why) if quote.why else "by its meaning"
 
 
 def _person(found: Answer, desk: Desk) -> str:

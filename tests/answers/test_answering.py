@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lifecycle.answers.answering import CLOSE, MAX_QUOTES, Answer, Outcome, extract
+from lifecycle.answers.answering import CLOSE, LEAD, MAX_QUOTES, Answer, Outcome, extract, rank
 from lifecycle.answers.sources import Source
 from lifecycle.settings import Settings
-from tests.answers.test_passages import markup
-from tests.answers.texts import CORPUS, of, questions, texts
+from tests.answers.texts import CORPUS, MODEL, of, questions, texts
+from tests.documents.test_sentences import markup
 
 SETTINGS = Settings()
 needs_corpus = pytest.mark.skipif(not CORPUS.is_dir(), reason="../shared/corpus is not here")
@@ -50,6 +50,22 @@ def test_an_item_comes_with_the_sentence_that_leads_in_to_it():
         "You may not use the service:",
         "to send spam to strangers",
     ]
+
+
+def test_a_lead_in_of_two_words_comes_with_its_items_too():
+    text = "# T\n\nIt depends on the matter. We may:\n\n- warn you,\n- suspend your account at once.\n"
+    assert [quote.text for quote in put("can you suspend me", text).quotes] == [
+        "We may:",
+        "suspend your account at once.",
+    ]
+
+
+def test_why_names_the_words_of_the_question_as_they_were_asked():
+    text = "# T\n\nWir verkaufen Ihre Daten an niemanden.\n\nKinder unter 13 Jahren sind ausgeschlossen.\n"
+    for asked, why in (("Verkauft ihr Daten?", "verkauft"), ("darf mein 12-jähriger mitmachen", "jähriger")):
+        read = [of(text, locale="de")]
+        at_will = SETTINGS.model_copy(update={"answer_threshold": 0.1, "closest_threshold": 0.0})
+        assert why in extract(asked, read, settings=at_will).quotes[0].why
 
 
 def test_a_row_is_found_by_the_head_of_its_table_which_is_not_quoted():
@@ -115,6 +131,22 @@ def test_germans_are_told_in_german():
 def test_the_operators_own_name_says_no_more_than_you():
     text = "# T\n\nAcme Widgets, Inc. runs this service for you.\n\nWe sell no data to anyone.\n"
     assert put("does acme sell data", text).quotes[0].text == "We sell no data to anyone."
+
+
+def test_what_only_points_on_gives_way_to_what_says_it():
+    text = "# T\n\n## A\n\nHow we use cookies is described in section B.\n\n## B\n\nWe use cookies to sign you in.\n"
+    assert put("do you use cookies", text).quotes[0].text == "We use cookies to sign you in."
+
+
+@pytest.mark.skipif(not MODEL.is_dir(), reason="../shared/qa/model is not here")
+def test_by_meaning_the_best_section_gains_by_its_lead_and_no_other_does():
+    text = "# T\n\n## A\n\nYou must be 13 to sign up.\n\n## B\n\nThe moon is made of stone.\n\n## C\n\nStone is hard.\n"
+    read = [of(text, by_meaning=True)]
+    (best, *others), hits = rank("how old must I be", read, settings=SETTINGS), read[0].reading.index.search
+    plain = {hit.passage.start: hit.score for hit in hits("how old must I be")}
+    lead = plain[best.hit.passage.start] - plain[others[0].hit.passage.start]
+    assert best.hit.score == pytest.approx(plain[best.hit.passage.start] + LEAD * lead)
+    assert [each.hit.score for each in others] == [plain[each.hit.passage.start] for each in others]
 
 
 # --- rule 10

@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,10 +17,9 @@ from lifecycle.answers.answering import BY_MEANING, BY_WORDS
 from lifecycle.answers.measuring import Labelled, Ranked
 from lifecycle.documents import sections
 from lifecycle.settings import Settings
-from tests.answers.texts import CORPUS, MODEL, QA, questions, source, texts
+from tests.answers.texts import CORPUS, MODEL, NIGHTLY, QA, questions, source, texts
 
 SETTINGS = Settings()
-NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
 needs_corpus = pytest.mark.skipif(not CORPUS.is_dir(), reason="../shared/corpus is not here")
 needs_model = pytest.mark.skipif(not MODEL.is_dir(), reason="../shared/qa/model is not here")
 needs_qa = pytest.mark.skipif(not QA.is_dir(), reason="../shared/qa is not here")
@@ -90,7 +89,7 @@ def test_further_questions_about_policies_of_others(by_meaning, first, right, wr
 
 
 def is_short(asked: dict[str, Any]) -> bool:
-    return (CORPUS / asked["text"]).stat().st_size < 25_000
+    return Path(CORPUS / asked["text"]).stat().st_size < 25_000
 
 
 @needs_model

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
@@ -19,6 +20,7 @@ CORPUS, QA = SHARED / "corpus", SHARED / "qa"
 MODEL = QA / "model"
 SAMPLES = Path(__file__).parents[2] / "lifecycle" / "demo" / "texts"
 SLUGS = ("privacy-policy", "terms", "acceptable-use")
+NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
 
