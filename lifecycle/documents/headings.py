@@ -8,7 +8,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import pairwise
+from itertools import groupby, pairwise
+from operator import itemgetter
 from typing import Any
 
 from markdown_it.token import Token
@@ -25,18 +26,35 @@ REMEMBERED = 20_000  # characters of a piece up to which what was found in it is
 BOLD, NUMBERED = 7, 17  # ranks below the six levels of Markdown, and below each other
 
 _ATTRIBUTES = re.compile(r" ?\{:? ?#(?P<anchor>[\w.:-]{1,80})[^{}]{0,80}\}$")
-_WORDS = (
-    r"(?i:art(?:icle|icolo|igo|ículo|ikel|ykuł|\.)|artikkeli|sec(?:tion|ción|\.)|seção|sezione|abschnitt|clause|"
-    r"cl[áa]usula|klausel|ziffer|paragra(?:ph|f)|chapter|chapitre|capítulo|kapitel|part|partie|teil|appendix|annexe?|"
-    r"anhang|anlage|bilag|schedule|member|čl(?:ánek|en|anak|\.)|pants|punkts?|madde|pasal|điều|bölüm|"
-    r"άρθρο|статья|раздел|глава|пункт|член|чл\.|المادة|البند|ماده|סעיף|अनुच्छेद|धारा|ข้อ|მუხლი|§§?)"
+_NOUNS = (
+    r"art(?:icle|icolo|igo|ículo|ikel|ykuł|\.) articol(?:ul)? artikkeli sec(?:tion|ción|\.) seção sezione abschnitt "
+    r"clause cl[áa]usula klausel ziffer paragra(?:ph|f) chapter chapitre capítulo kapitel rozdział part partie teil "
+    r"appendix annexe? anhang anlage bilag schedule exhibit member čl(?:ánek|ánok|en|anak|\.) pants punkts? madd[əe] "
+    r"modda pasal bab điều bölüm άρθρο статья стаття раздел розділ глава пункт член члан чл\. հոդված المادة البند "
+    r"القسم الفصل ماده بند סעיף פרק अनुच्छेद धारा कलम ধারা অনুচ্ছেদ ข้อ მუხლი §§?"
+)
+# By their first letters, so that most lines are passed over at a glance.
+_WORDS = "(?i:{})".format(
+    "|".join(
+        f"{first}(?:{'|'.join(noun[1:] for noun in nouns)})"
+        for first, nouns in groupby(sorted(_NOUNS.split(), key=itemgetter(0)), key=itemgetter(0))
+    )
+)
+_ORDINALS = (
+    r"(?i:première?|premier|prim(?:er|eir)[ao]|segund[ao]|terce(?:r|ir)[ao]|[cq]uart[ao]|quint[ao]|sexta|s[ée]p?tima|"
+    r"o[ic]tava|novena|nona|d[ée]cima)|الأولى|الثانية|الثالثة|الرابعة|الخامسة|السادسة|السابعة|الثامنة|التاسعة|العاشرة"
 )
 _POINT = r"(?:\((?:\d{1,3}|[^\W\d_]|[ivxl]+)\))"
-_DIGITS = rf"\d{{1,3}}(?:\.\d{{1,3}})*[a-z]?{_POINT}*"
-_UPPER = r"[A-ZÀ-ÖØ-ÞΑ-ΩА-Я\u0590-\uffff]"
+_DIGITS = rf"\d{{1,3}}(?:\.\d{{1,3}})*(?:er|re|[a-z])?[ªº]?{_POINT}*"
+_HAN = r"[一二三四五六七八九十]"
+_UPPER = r"[A-ZÀ-ÖØ-ÞΑ-ΩА-Я\u0531-\u0556\u0590-\uffff]"
 _LABELLED = (
-    (rf"{_WORDS}\s*(?:{_DIGITS}|[IVXLC]+|[A-Z]){_POINT}*", r"(?:\s*[.:)–—-]+\s*|\s+|$)"),
-    (r"第\s*[\d一二三四五六七八九十百]+\s*[条條章节節項]|제\s*\d+\s*[조장항]", r"\s*[:：、.]?\s*"),
+    (rf"{_WORDS}\s*(?:{_DIGITS}|\({_DIGITS}\)|[IVXLC]+|[A-Z]){_POINT}*", r"(?:\s*[.:)–—-]+\s*|\s+|$)"),
+    (rf"{_WORDS}\s+(?:{_ORDINALS})", r"(?:\s*[.:)–—-]+\s*|\s+|$)"),
+    (rf"第\s*(?:\d+|{_HAN}+|[百〇零]+)+\s*[条條章节節項]|제\s*\d+\s*[조장항]", r"\s*[:：、.]?\s*"),
+    (r"\d{1,3}[a-z]?\.?\s?§", r"[.:]?(?:\s+|$)"),
+    (rf"{_HAN}{{1,3}}(?=[、．])|（(?:\d{{1,2}}|{_HAN}{{1,3}})）|\({_HAN}{{1,3}}\)", r"[、．]?\s*"),
+    (rf"(?:{_ORDINALS})(?=\s?[.:]\s?[-–—]|\.-)", r"[\s.:–—-]+"),
 )
 _NUMBERED = [
     re.compile(rf"({number}){after}")
@@ -53,7 +71,10 @@ _NUMBERED = [
 _PARAGRAPH = [
     re.compile(rf"({number}){after}")
     for number, after in (
-        *((label, rf"(?:\s*[.:：、)–—-]+\s*|\s+(?={_UPPER}|\()|(?=（)|$)") for label, _ in _LABELLED),
+        *((label, rf"(?:\s*[.:：、)–—-]+\s*|\s+(?={_UPPER}|\()|(?=（)|$)") for label, _ in _LABELLED[:3]),
+        *_LABELLED[3:],
+        (r"\d{1,2}[a-z]?", rf"\s?[–—-]\s+(?=\W*{_UPPER})"),
+        (r"[IVXLC]{1,6}", rf"\.\s+(?={_UPPER})"),
         (rf"\d{{1,2}}(?:\.\d{{1,2}})+[a-z]?{_POINT}*\.?", rf"(?:\s+(?=\W*{_UPPER})|$)"),
         (rf"\d{{1,2}}[a-z]?{_POINT}*[.)]", rf"(?:\s+(?=\W*{_UPPER})|$)"),
         (rf"{_POINT}|[a-z]\)", r"\s+"),
@@ -61,7 +82,7 @@ _PARAGRAPH = [
 ]
 _DATE = re.compile(r"\d{1,2}[.)]?(?:\s(?:de\s)?[^\W\d_]{3,}\.?){1,2},?\s(?:de\s)?\d{4}\W*(?:г\.|r\.)?", re.IGNORECASE)
 _BOLD = re.compile(r"\W{0,3}(?:\*\*|__)")
-_BEGINS = rf"(?:\*\*|__|\d|\(?[A-Za-z]{{1,4}}\)|{_WORDS}|[第제])"
+_BEGINS = rf"(?:\*\*|__|\d|\(?[A-Za-z]{{1,4}}\)|{_WORDS}|[第제]|[(（]?{_HAN}|[IVXLC]{{1,6}}\.|{_ORDINALS})"
 _LIKELY = re.compile(rf"\W{{0,4}}{_BEGINS}")
 _ITEM_OF_PROSE = r"\d{1,9}[.)][ \t][^*_&\n]*[.,;!。！][ \t]*$"
 # A line without which nothing in a piece is a heading: in a quote or under a bullet nothing is.
@@ -235,7 +256,7 @@ def _numbered_paragraph(text: str, start: int, end: int, *, whole: bool) -> Iter
     matches = (pattern.match(text) for pattern in _PARAGRAPH)
     match = next(filter(None, matches), None)
     if match and not _DATE.fullmatch(text):
-        number = match[1].rstrip(".)") if match[1][0] != "(" else match[1]
+        number = match[1].rstrip("." if "(" in match[1] else ".)")
         titled = whole and _depth(number) < POINT and _is_title(text[match.end() :], stops=":")
         title = text[match.end() :] if titled else ""
         yield Heading(0, NUMBERED + _depth(number), number, title, "", start, end if title else start)
@@ -243,9 +264,9 @@ def _numbered_paragraph(text: str, start: int, end: int, *, whole: bool) -> Iter
 
 def _depth(number: str) -> int:
     """How deep a printed number lies: 1 for `2`, 3 for `2.3(b)`, POINT for a bare `(b)`; 0 for none."""
-    if re.fullmatch(rf"{_POINT}|[a-z]", number):
+    if re.fullmatch(rf"{_POINT}|[a-z]|[(（]\w{{1,3}}[)）]", number):
         return POINT
-    return len(re.findall(r"[^\W_]+", bare_number(number)))
+    return max(len(re.findall(r"\d+[^\W\d]*|\(\w+\)|\b[IVXLC]+\b", bare_number(number))), bool(number))
 
 
 def _is_bold(children: Sequence[Token]) -> bool:
