@@ -438,29 +438,29 @@ class _Prepared:
         compiled: Any = statement.compile(dialect=dialect, column_keys=list(names))
         self.sql = str(compiled)
         self._names: Sequence[str] = compiled.positiontup if compiled.positional else list(compiled.params)
-        self._positional, self._different = bool(compiled.positional), list(dict.fromkeys(self._names))
-        self._to_driver: dict[str, Callable[[Any], Any]] = compiled._bind_processors
+        self._positional, to_driver = bool(compiled.positional), compiled._bind_processors
+        self._different = [(name, to_driver.get(name)) for name in dict.fromkeys(self._names)]
         fixed = {name: value for name, value in compiled.params.items() if name not in names}
-        self._fixed = {name: _processed([value], self._to_driver.get(name))[0] for name, value in fixed.items()}
+        self._fixed = {name: _processed([value], to_driver.get(name))[0] for name, value in fixed.items()}
         columns = compiled._result_columns if compiled._result_columns else []
         self._from_driver = [column.type.dialect_impl(dialect).result_processor(dialect, None) for column in columns]
 
     def bound(self, rows: Sequence[dict[str, Any]], same: dict[str, Any]) -> list[Any]:
         """The rows as the driver takes them; what is one object in many rows is processed once."""
-        columns = {name: self._column(name, rows, same) for name in self._different}
+        number = len(rows)
+        columns: dict[str, Sequence[Any]] = {}
+        for name, processor in self._different:
+            if name in self._fixed:
+                columns[name] = [self._fixed[name]] * number
+            elif name in same:
+                columns[name] = [processor(same[name]) if processor else same[name]] * number
+            else:
+                columns[name] = _processed([row[name] for row in rows], processor)
         if not columns:
             return [() if self._positional else {} for _ in rows]
         if not self._positional:
             return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
         return list(zip(*[columns[name] for name in self._names], strict=True))
-
-    def _column(self, name: str, rows: Sequence[dict[str, Any]], same: dict[str, Any]) -> Sequence[Any]:
-        if name in self._fixed:
-            return [self._fixed[name]] * len(rows)
-        processor = self._to_driver.get(name)
-        if name in same:
-            return [processor(same[name]) if processor else same[name]] * len(rows)
-        return _processed([row[name] for row in rows], processor)
 
     def read(self, kind: Callable[..., T], rows: Sequence[tuple[Any, ...]]) -> list[T]:
         """What is made of the driver's rows."""

@@ -13,6 +13,7 @@ from itsdangerous.encoding import base64_encode
 from lifecycle.errors import InvalidInput
 from lifecycle.settings import Settings
 
+_compact = json.JSONEncoder(separators=(",", ":")).encode
 LIFETIME_SECONDS = 180 * 24 * 3600
 PROOF_DAYS = 7
 
@@ -55,7 +56,7 @@ def version_url(settings: Settings, slug: str, number: int, *, locale: str = "",
 
 
 def _signed(settings: Settings, purpose: str, facts: list[Any], seconds: int, now: datetime) -> str:
-    plain = base64_encode(json.dumps([*facts, int(now.timestamp()) + seconds], separators=(",", ":")))
+    plain = base64_encode(_compact([*facts, int(now.timestamp()) + seconds]))
     signature = hmac.digest(_key(settings.signing_key, purpose), plain, "sha1")
     return (plain + b"." + base64_encode(signature)).decode("ascii")
 

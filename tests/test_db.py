@@ -6,10 +6,22 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from sqlalchemy import literal, select, text
+from sqlalchemy import bindparam, literal, select, text, update
+from sqlmodel import Session, col
 
 from lifecycle import users
-from lifecycle.db import Database, UTCDateTime, insert_once, later_by, migrations, open_database
+from lifecycle.db import (
+    Database,
+    UTCDateTime,
+    among,
+    execute_many,
+    fetch,
+    insert_once,
+    insert_returning,
+    later_by,
+    migrations,
+    open_database,
+)
 from lifecycle.errors import ConfigurationError, DatabaseError, InvalidInput
 from lifecycle.models import User
 from lifecycle.settings import Settings
@@ -116,3 +128,35 @@ def test_inserting_a_known_key_again_adds_nothing(database: Database) -> None:
     assert database.run(insert_once, User, [row]) == 1
     assert database.run(insert_once, User, [row, {**row, "external_id": "u2"}]) == 1
     assert database.read(users.count) == 2
+
+
+def test_rows_are_fetched_by_any_number_of_ids_as_the_mapper_would_read_them(database: Database) -> None:
+    rows = [{"external_id": f"u{n}", "email_bounced_at": NOW, "created_at": NOW} for n in range(5)]
+    columns = (col(User.id), col(User.external_id), col(User.email_bounced_at), col(User.discord_id))
+    some = select(*columns).where(among(col(User.id), "ids")).order_by(col(User.id))
+
+    def work(session: Session) -> None:
+        added = insert_returning(session, User, {"email": "", "locale": "", "time_zone": ""}, rows, "id", "external_id")
+        assert insert_returning(session, User, {"email": "", "locale": "", "time_zone": ""}, rows[:1], "id") == []
+        ids = {external_id: user_id for user_id, external_id in added}
+        assert len(ids) == 5
+        wanted = [ids["u1"], ids["u3"]]
+        found = fetch(session, lambda *values: values, some, ids=wanted)
+        assert found == [(ids[name], name, NOW, None) for name in ("u1", "u3")]
+        assert fetch(session, lambda *values: values, some, ids=[]) == []
+        session.get_one(User, ids["u1"]).external_id = "renamed"
+        assert [row[1] for row in fetch(session, lambda *values: values, some, ids=wanted)] == ["renamed", "u3"]
+
+    database.run(work)
+
+
+def test_many_rows_are_written_with_what_is_the_same_in_all_named_once(database: Database) -> None:
+    rows = [{"external_id": f"u{n}", "created_at": NOW} for n in range(3)]
+    database.run(insert_once, User, [{**row, "email": "", "locale": "", "time_zone": ""} for row in rows])
+    database.run(lambda s: execute_many(s, BOUNCED, [{"who": "u0"}, {"who": "u2"}], at=NOW))
+    marked = select(col(User.external_id)).where(col(User.email_bounced_at) == NOW)
+    bounced = database.read(lambda s: s.execute(marked).scalars().all())
+    assert sorted(bounced) == ["u0", "u2"]
+
+
+BOUNCED = update(User).where(col(User.external_id) == bindparam("who")).values(email_bounced_at=bindparam("at"))

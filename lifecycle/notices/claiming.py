@@ -8,7 +8,6 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any
 
 from sqlalchemy import bindparam, insert, select, update
@@ -23,7 +22,7 @@ from lifecycle.notices import addresses, composing, contents, keeping, outbox, r
 from lifecycle.notices.composing import Written
 from lifecycle.notices.outbox import Due
 from lifecycle.notices.recording import Handover
-from lifecycle.notices.rendering import renderer
+from lifecycle.notices.rendering import Renderer, renderer
 from lifecycle.settings import Settings
 from lifecycle.states import PENDING_STATUSES, AttemptOutcome, Channel, NoticeStatus, Purpose
 
@@ -171,11 +170,10 @@ def _message(
 ) -> tuple[str, Written, composing.Form | None]:
     """The address and the message, with `mark` before its subject; and the form of one that is for many."""
     who = contents.reader(known, notice, settings)
-    values = contents.values(known, notice, who, now=now)
     templates = renderer(settings.wording_dir)
-    render = partial(templates.render, notice.purpose, values, locale=who.locale)
     if notice.channel is Channel.DISCORD:
-        shown = render(channel=notice.channel)
+        values = contents.values(known, notice, who, now=now)
+        shown = templates.render(notice.purpose, values, locale=who.locale, channel=notice.channel)
         message = f"**{mark}{shown.subject}**\n\n{shown.text}".encode()
         return notice.address or (who.user.discord_id or "" if who.user else ""), Written(message), None
     address = who.user.email if who.user else notice.address
@@ -185,14 +183,21 @@ def _message(
         raise InvalidInput(outbox.BAD_ADDRESS)
     sender, reply_to = settings.mail_from, addresses.reply_to(settings, notice.id)
     lines: dict[str, Any] = {"to": address, "reply_to": reply_to, "message_id": named, "date": now}
-    if own := contents.own(notice.purpose, values) if not mark else set():
-        made = partial(composing.form, templates, notice.purpose, values, own=own, locale=who.locale, sender=sender)
-        form = known.once(made, "form", *contents.alike(known, notice, who))
-        message, dotted = form.fill(values, **lines)
+    if notice.purpose in contents.TO_MANY and not mark:
+        said = contents.said(known, notice, who, now=now)
+        form = known.once(lambda: _form(templates, notice.purpose, said, who.locale, sender), "form", *said.key)
+        message, dotted = form.fill(said.own, **lines)
         return address, Written(signing.signed(message, settings), dotted), form
-    mail = render()
+    values = contents.values(known, notice, who, now=now)
+    mail = templates.render(notice.purpose, values, locale=who.locale)
     mail = replace(mail, subject=mark + mail.subject)
     return address, Written(signing.signed(composing.compose(mail, sender=sender, **lines), settings)), None
+
+
+def _form(templates: Renderer, purpose: Purpose, said: contents.Said, locale: str, sender: str) -> composing.Form:
+    values = said.same | said.own
+    own = contents.own(purpose, values)
+    return composing.form(templates, purpose, values, own=own, locale=locale, sender=sender)
 
 
 def write(session: Session, notice: Notice, settings: Settings, *, mark: str = "", now: datetime) -> None:

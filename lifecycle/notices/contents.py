@@ -141,14 +141,23 @@ def _reads(locale: str, time_zone: str, settings: Settings) -> tuple[str, ZoneIn
 
 def values(known: Known, notice: About, who: Reader, *, now: datetime) -> dict[str, Any]:
     """The values for the notice's template."""
+    if notice.purpose in TO_MANY:
+        to_many = said(known, notice, who, now=now)
+        return to_many.same | to_many.own
+    return _of_all(who) | _external_id(who) | BUILDERS[notice.purpose](known, notice, who, now)
+
+
+def _of_all(who: Reader) -> dict[str, Any]:
     settings = who.settings
-    common = {
+    return {
         "operator": settings.operator,
         "public_url": settings.base_url,
         "reply_to": settings.reply_to or ("" if settings.inbox_address else settings.mail_from),
-        "external_id": who.user.external_id if who.user else "",
     }
-    return common | BUILDERS[notice.purpose](known, notice, who, now)
+
+
+def _external_id(who: Reader) -> dict[str, str]:
+    return {"external_id": who.user.external_id if who.user else ""}
 
 
 def own(purpose: Purpose, values: Mapping[str, Any]) -> set[str]:
@@ -156,12 +165,24 @@ def own(purpose: Purpose, values: Mapping[str, Any]) -> set[str]:
     return set(values) - COMMON if purpose in TO_MANY else set()
 
 
-def alike(known: Known, notice: About, who: Reader) -> tuple[Any, ...]:
-    """Of a notice to many: what decides all that is said in it but each reader's own."""
-    user = _user(who)
+class Said(NamedTuple):
+    """The values of a notice to many: the same for all whose `key` is, and the reader's own."""
+
+    key: tuple[Any, ...]
+    same: dict[str, Any]
+    own: dict[str, Any]
+
+
+def said(known: Known, notice: About, who: Reader, *, now: datetime) -> Said:
+    """What a notice to many says."""
+    version, user = known.version(notice), _user(who)
     facts = tuple([(fact.version_id, fact.kind, fact.at) for fact in known.facts(user.id)])
     moved = tuple([grace.id for grace in known.graces(user.id)])
-    return notice.purpose, notice.version_id, who.locale, who.zone, bool(user.external_id), facts, moved
+    key = (notice.purpose, version.id, who.locale, who.zone, bool(user.external_id), facts, moved)
+    same, theirs = known.once(lambda: _to_some(known, version, who, now), *key)
+    asked = same["mode"] in ANSWERABLE
+    url = f"{who.settings.base_url}/answer/{links.answer_token(who.settings, user.id, version.id, now=now)}" * asked
+    return Said(key, same, theirs | {"external_id": user.external_id, "answer_url": url or None})
 
 
 def unwanted(known: Known, notice: About, *, now: datetime) -> str:
@@ -196,20 +217,13 @@ def _answered(known: Known, notice: About) -> bool:
     )
 
 
-def _version(known: Known, notice: About, who: Reader, now: datetime) -> dict[str, Any]:
-    version, user = known.version(notice), _user(who)
-    same = known.once(lambda: _to_some(known, version, who, now), "some", *alike(known, notice, who))
-    token = links.answer_token(who.settings, user.id, version.id, now=now) if same["mode"] in ANSWERABLE else None
-    return same | {"answer_url": f"{who.settings.base_url}/answer/{token}" if token else None}
-
-
-def _to_some(known: Known, version: Version, who: Reader, now: datetime) -> dict[str, Any]:
-    """What is said to all readers of whom the same is on record."""
+def _to_some(known: Known, version: Version, who: Reader, now: datetime) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What is said to all readers of whom the same is on record, and what of it goes by each one's own record."""
     user, versions = _user(who), known.chain(version.document_id)
     mode, due = _asked(version, versions, known.facts(user.id), known.graces(user.id), who, now)
     same = known.once(lambda: _to_all(known.session, version, versions, who, now), version.id, who.locale, who.zone)
     right = _exit_right(version, known.facts(user.id), who, now, is_change=same["compare_url"] is not None)
-    return same | {"mode": mode, "due_on": who.day(due) if due else None, **right}
+    return _of_all(who) | same | {"mode": mode}, {"due_on": who.day(due) if due else None, **right}
 
 
 def _exit_right(
@@ -363,9 +377,6 @@ def _known(instant: datetime | None) -> datetime:
 
 Builder = Callable[[Known, About, Reader, datetime], dict[str, Any]]
 BUILDERS: dict[Purpose, Builder] = {
-    Purpose.VERSION_PUBLISHED: _version,
-    Purpose.ACCEPTANCE_REMINDER: _version,
-    Purpose.ACCEPTANCE_OVERDUE: _version,
     Purpose.TERMINATION_NOTICE: _termination,
     Purpose.TERMINATION_EFFECTIVE: _termination,
     Purpose.INACTIVITY_WARNING: _termination,

@@ -41,8 +41,8 @@ class Conversation(asyncio.Protocol):
         self._transport, self._extensions, self._timeout = transport, extensions, timeout
         self._loop = asyncio.get_running_loop()
         self._buffer = b""
-        self._replies: list[tuple[int, str]] = []
-        self._lines: list[str] = []
+        self._replies: list[tuple[int, bytes]] = []
+        self._lines: list[bytes] = []
         self._waiter: asyncio.Future[None] | None = None
         self._said_at = 0.0
         self._watch: asyncio.TimerHandle | None = None
@@ -116,7 +116,7 @@ class Conversation(asyncio.Protocol):
             return self._refusal() or Reply(AttemptOutcome.DEFERRED, None, str(cut), True, self.silent)
         return refusal
 
-    async def _say(self, data: bytes, replies: int) -> tuple[int, str]:
+    async def _say(self, data: bytes, replies: int) -> tuple[int, bytes]:
         """Write, and wait for that many replies; the last one. All of them stand in `_replies` until the next word."""
         if self.lost:
             raise Cut(self.lost)
@@ -139,21 +139,21 @@ class Conversation(asyncio.Protocol):
         *lines, self._buffer = (self._buffer + data).split(b"\n")
         for line in lines:
             if not self.lost:
-                self._read(line.decode("utf-8", "replace").rstrip("\r").replace("\0", " "))
+                self._read(line)
         if len(self._buffer) > MAX_REPLY_BYTES:
             self.abort("the relay sent a reply without an end")
 
-    def _read(self, line: str) -> None:
+    def _read(self, line: bytes) -> None:
         self._lines.append(line[4:])
-        if line[3:4] == "-":
+        if line[3:4] == b"-":
             return
         if not line[:3].isdigit():
-            self.abort(f"the relay sent no reply code: {line[:80]!r}")
+            self.abort(f"the relay sent no reply code: {_words(line)[:80]!r}")
             return
-        self._replies.append((int(line[:3]), "\n".join(self._lines)))
+        self._replies.append((int(line[:3]), b"\n".join(self._lines)))
         self._lines = []
         if self._waiter is None:  # a word nobody asked for, such as 421 before it hangs up
-            self.abort(f"the relay said {line}")
+            self.abort(f"the relay said {_words(line)}")
         elif len(self._replies) == self._wanted and not self._waiter.done():
             self._waiter.set_result(None)
 
@@ -186,8 +186,13 @@ class Conversation(asyncio.Protocol):
         self.abort("closed")
 
 
-def _judged(code: int, text: str) -> Reply:
+def _words(said: bytes) -> str:
+    return said.decode("utf-8", "replace").replace("\r\n", "\n").rstrip("\r").replace("\0", " ")
+
+
+def _judged(code: int, said: bytes) -> Reply:
     """A reply code decides (RFC 5321, 4.2.1): 5yz is final, 4yz is not."""
+    text = _words(said)
     if code >= 500:
         return Reply(AttemptOutcome.FAILED, code, text)
     return Reply(AttemptOutcome.SENT if 200 <= code < 300 else AttemptOutcome.DEFERRED, code, text)

@@ -86,6 +86,30 @@ def test_a_spliced_message_reads_as_a_full_build_whoever_it_is_for(
     require_lines_of_mail(made)
 
 
+as_they_are = st.from_regex(r"[A-Za-z0-9:/@_.+-]{1,90}", fullmatch=True)
+
+
+@settings(max_examples=60)
+@given(who=as_they_are, url=as_they_are, other=st.randoms(use_true_random=False), due=own_values)
+def test_values_of_the_same_lengths_share_a_mould_and_read_as_a_full_build(who, url, other, due) -> None:
+    """Whatever their characters: the second of them is poured into what was cast for the first."""
+    values = samples.sample(Purpose.VERSION_PUBLISHED) | {"due_on": due}
+    for _ in range(2):
+        own = values | {"external_id": who, "answer_url": url}
+        written = composing.form(
+            renderer(),
+            Purpose.VERSION_PUBLISHED,
+            own,
+            own=contents.own(Purpose.VERSION_PUBLISHED, own),
+            locale="en",
+            **OURS,
+        ).fill(own, **plain_facts)
+        full = composing.compose(renderer().render(Purpose.VERSION_PUBLISHED, own, locale="en"), **OURS, **plain_facts)
+        assert parts(written.message) == parts(full)
+        assert written.dotted or b"\n." not in written.message
+        who, url = ("".join(other.sample(text, len(text))) for text in (who, url))
+
+
 def test_one_form_serves_all_who_differ_only_in_what_is_their_own() -> None:
     values = samples.sample(Purpose.VERSION_PUBLISHED)
     own = contents.own(Purpose.VERSION_PUBLISHED, values)

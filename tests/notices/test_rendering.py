@@ -152,7 +152,7 @@ def test_html_is_styled_in_place_and_loads_nothing(purpose: Purpose, locale: str
         assert not re.search(r"url\(|@import|expression", " ".join(page.styles), re.IGNORECASE)
         unstyled = {tag for tag, attributes in page.tags if not attributes.get("style")}
         assert not unstyled & {"body", "div", "h1", "h2", "h3", "p", "a", "ul", "li", "hr", "blockquote"}
-        assert any("prefers-color-scheme: dark" in style for style in page.styles)
+        assert any("prefers-color-scheme:dark" in style for style in page.styles)
 
 
 @each_mail
