@@ -232,9 +232,9 @@ def _port(url: SplitResult) -> int | None:
 
 
 def ensure_writable(folder: Path) -> None:
-    """Make the data folder; raises ConfigurationError naming ASSENT_DATA_DIR when it cannot be written."""
+    """Make the data folder, its owner's alone; raises ConfigurationError naming ASSENT_DATA_DIR if it cannot be."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         probe = folder / f".probe-{secrets.token_hex(4)}"
         probe.touch()
         probe.unlink()

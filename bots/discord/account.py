@@ -8,23 +8,23 @@ from discord import app_commands
 from sqlmodel import Session
 
 from bots.discord.exchange import reply
-from bots.discord.policy import NOT_LINKED
 from bots.discord.text import plain
+from bots.discord.words import EN, say
 from lifecycle import choices, users
 
 if TYPE_CHECKING:
     from bots.discord.client import Bot
 
 
-class Account(app_commands.Group, name="account", description="Your own choices"):
-    @app_commands.command(description="May what you send to the service be logged? (only you see this)")
-    @app_commands.describe(setting="off: do not log; on: log")
+class Account(app_commands.Group, name="account", description=EN["account"]):
+    @app_commands.command(description=EN["logging"])
+    @app_commands.describe(setting=EN["logging.setting"])
     async def logging(self, interaction: "discord.Interaction[Bot]", setting: Literal["on", "off"]) -> None:
         await interaction.response.defer(thinking=True, ephemeral=True)
-        bot = interaction.client
+        bot, locale = interaction.client, interaction.locale.value
         known = await bot.database.arun(_choose, str(interaction.user.id), setting == "on", bot.clock())
-        done = f"Prompt logging is {setting} for your account from now on. Questions asked here are not stored."
-        await reply(interaction, done if known else NOT_LINKED.format(operator=plain(bot.settings.operator)))
+        said = f"logging.{setting}" if known else "not_linked"
+        await reply(interaction, say(locale, said, operator=plain(bot.settings.operator)))
 
 
 def _choose(session: Session, discord_id: str, value: bool, now: datetime) -> bool:

@@ -14,10 +14,11 @@ from discord.ext import tasks
 from discord.gateway import DiscordWebSocket
 from discord.http import Route
 
-from bots.discord import contact, delivery, staff
+from bots.discord import contact, delivery, desk, staff
 from bots.discord.account import Account
 from bots.discord.exchange import FAILURES, explain, log, persistently
 from bots.discord.policy import Policy
+from bots.discord.words import Translator
 from lifecycle.db import Database
 from lifecycle.errors import AssentError, ConfigurationError
 from lifecycle.settings import Settings
@@ -29,9 +30,13 @@ PATIENCE_SECONDS = 30.0
 ROUTES: dict[str, Callable[["discord.Interaction[Bot]", str], Awaitable[None]]] = {
     "contact": contact.open_form,
     "request": contact.take,
-    "answer": staff.open_form,
-    "reply": staff.answer,
-    "close": staff.close,
+    "answer": desk.opening(desk.ANSWER),
+    "reply": desk.answer,
+    "more-time": desk.opening(desk.EXTENSION),
+    "extend": desk.extend,
+    "refuse": desk.opening(desk.REFUSAL),
+    "refusal": desk.refuse,
+    "close": desk.close,
 }
 
 
@@ -48,13 +53,13 @@ class Bot(discord.Client):
     """The bot over one database. It reads no messages, so it needs no privileged intent."""
 
     def __init__(self, settings: Settings, database: Database, *, clock: Callable[[], datetime] = utc_now) -> None:
+        discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # it never speaks
         super().__init__(
             intents=discord.Intents(guilds=True),
             allowed_mentions=discord.AllowedMentions.none(),
             max_messages=None,
             max_ratelimit_timeout=PATIENCE_SECONDS,
         )
-        discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # it never speaks
         self.settings, self.database, self.clock = settings, database, clock
         self.intake = asyncio.Lock()
         self.tree = Tree(self)
@@ -68,6 +73,7 @@ class Bot(discord.Client):
         self._seen: deque[int] = deque(maxlen=1000)
 
     async def setup_hook(self) -> None:
+        await self.tree.set_translator(Translator())
         await persistently(self.tree.sync)
         self._round.start()
 

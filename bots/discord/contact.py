@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 import discord
@@ -9,9 +10,12 @@ from discord import app_commands, ui
 from sqlmodel import Session, select
 
 from bots.discord.exchange import custom_id, filled_in, reply, show_form
-from lifecycle import requests, users
+from bots.discord.text import when
+from bots.discord.words import EN, say
+from lifecycle import clocks, requests, users
 from lifecycle.models import Request
 from lifecycle.requests import MAX_TEXT
+from lifecycle.settings import Settings
 from lifecycle.states import RequestKind, parse_choice
 
 if TYPE_CHECKING:
@@ -21,38 +25,34 @@ if TYPE_CHECKING:
 REPEATED = timedelta(minutes=1)
 MAX_SUBJECT = 200
 
-KINDS = {
-    RequestKind.QUESTION: "Ask a question",
-    RequestKind.SUPPORT: "Get support",
-    RequestKind.ACCESS: "Get a copy of my data",
-    RequestKind.ERASURE: "Have my data deleted",
-    RequestKind.OPT_OUT: "Opt out of a use of my data",
-    RequestKind.OBJECTION: "Object to a change or a use",
-    RequestKind.APPEAL: "Appeal a decision",
-    RequestKind.UNDERAGE: "Report a child's account",
-}
 
-
-@app_commands.command(description="Write to staff; only they and you see it")
-@app_commands.describe(kind="What it is about")
-@app_commands.choices(kind=[app_commands.Choice(name=name, value=kind.value) for kind, name in KINDS.items()])
+@app_commands.command(description=EN["contact"])
+@app_commands.describe(kind=EN["contact.kind"])
+@app_commands.choices(
+    kind=[app_commands.Choice(name=EN[f"kind.{kind.value}"], value=kind.value) for kind in RequestKind]
+)
 async def contact(interaction: "discord.Interaction[Bot]", kind: str) -> None:
     await open_form(interaction, kind)
 
 
 async def open_form(interaction: "discord.Interaction[Bot]", kind: str) -> None:
     """Show the form for a kind of request."""
-    label = KINDS[parse_choice(RequestKind, kind, what="Kind of request")]
-    subject = ui.TextInput[ui.Modal](custom_id="subject", max_length=MAX_SUBJECT)
+    tell = partial(say, interaction.locale.value)
+    title = tell(f"kind.{parse_choice(RequestKind, kind, what='Kind of request').value}")
+    subject = ui.TextInput[ui.Modal](custom_id="subject", placeholder=tell("form.subject.hint"), max_length=MAX_SUBJECT)
     details = ui.TextInput[ui.Modal](
-        custom_id="details", style=discord.TextStyle.paragraph, max_length=MAX_TEXT, required=False
+        custom_id="details",
+        style=discord.TextStyle.paragraph,
+        placeholder=tell("form.details.hint"),
+        max_length=MAX_TEXT,
+        required=False,
     )
     await show_form(
         interaction,
         custom_id("request", kind),
-        ui.Label(text="Subject", component=subject),
-        ui.Label(text="Details", component=details),
-        title=label,
+        ui.Label(text=tell("form.subject"), component=subject),
+        ui.Label(text=tell("form.details"), component=details),
+        title=title,
     )
 
 
@@ -64,6 +64,18 @@ class Receipt:
     has_email: bool
     joined: bool
     proof_mailed: bool
+    whose: bool
+    due: datetime | None
+
+    def lines(self, locale: str) -> list[str]:
+        tell = partial(say, locale)
+        closed = tell("receipt.email" if self.has_email else "receipt.no_email")
+        lines = [tell("receipt.again" if self.joined else "receipt", number=self.number, closed=closed)]
+        if self.due:
+            lines.append(tell("receipt.due", due=when(self.due)))
+        if self.proof_mailed:
+            lines.append(tell("receipt.proof"))
+        return [*lines, tell("receipt.whose")] if self.whose else lines
 
 
 async def take(interaction: "discord.Interaction[Bot]", kind: str) -> None:
@@ -77,19 +89,20 @@ async def take(interaction: "discord.Interaction[Bot]", kind: str) -> None:
             parse_choice(RequestKind, kind, what="Kind of request"),
             form["subject"],
             form["details"],
-            bot.settings.request_regime,
+            bot.settings,
             bot.clock(),
         )
-    closed = "or by e-mail if yours are closed" if receipt.has_email else "so keep yours open"
-    known = "You have asked for that already: your request has" if receipt.joined else "Your request has"
-    lines = [f"{known} the number **{receipt.number}**. Staff answer by direct message, {closed} to this server."]
-    if receipt.proof_mailed:
-        lines.append("You get an e-mail with a link: open it to prove that it is you. Before that, nothing is touched.")
-    await reply(interaction, "\n".join(lines))
+    await reply(interaction, "\n".join(receipt.lines(interaction.locale.value)))
 
 
 def _take(
-    session: Session, discord_id: str, kind: RequestKind, subject: str, details: str, regime: str, now: datetime
+    session: Session,
+    discord_id: str,
+    kind: RequestKind,
+    subject: str,
+    details: str,
+    settings: Settings,
+    now: datetime,
 ) -> Receipt:
     user = users.by_discord(session, discord_id)
     same = session.exec(
@@ -105,9 +118,16 @@ def _take(
         user=user,
         discord_id=discord_id,
         source="discord",
-        regime=regime,
+        regime=settings.request_regime,
         now=now,
     )
     first, has_email = requests.head(session, request), bool(user and user.email)
     provable = kind in requests.PROVEN and has_email and first.verified_at is None
-    return Receipt(first.id, has_email, joined=first is not request, proof_mailed=provable)
+    return Receipt(
+        first.id,
+        has_email,
+        joined=first is not request,
+        proof_mailed=provable,
+        whose=user is None and kind in requests.PROVEN,
+        due=clocks.due(first, settings.zone),
+    )

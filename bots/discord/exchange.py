@@ -10,6 +10,7 @@ import discord
 from discord import app_commands, ui
 
 from bots.discord.text import LIMIT, plain, shortened
+from bots.discord.words import say
 from lifecycle.errors import AssentError
 
 log = logging.getLogger("assent.discord")
@@ -17,7 +18,6 @@ log = logging.getLogger("assent.discord")
 T = TypeVar("T")
 Interaction = discord.Interaction[Any]
 
-OUR_FAULT = "Something went wrong on our side. Please try again in a few minutes."
 CANNOT_REACH = (aiohttp.ClientError, OSError)
 FAILURES = (discord.DiscordException, *CANNOT_REACH)
 PAUSES = (0.5, 1.5)
@@ -39,7 +39,7 @@ async def explain(interaction: Interaction, error: BaseException) -> None:
         said = shortened(plain(error.said), LIMIT)
     else:
         log.error("An interaction failed", exc_info=error)
-        said = OUR_FAULT
+        said = say(interaction.locale.value, "our_fault")
     try:
         await reply(interaction, said)
     except FAILURES as lost:

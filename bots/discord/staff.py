@@ -1,20 +1,20 @@
-"""The staff-only channel: each request stands there once, shows what became of it, and has its buttons."""
+"""The staff-only channel: each request stands there once, shows what became of it and until when it is due."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, cast
+from zoneinfo import ZoneInfo
 
 import discord
 from discord import ui
 from sqlmodel import Session, col, or_, select
 
-from bots.discord.exchange import FAILURES, buttons, custom_id, filled_in, log, persistently, reply, show_form
+from bots.discord.exchange import FAILURES, buttons, custom_id, log, persistently
 from bots.discord.text import fit, plain, quoted, when
-from lifecycle import requests
-from lifecycle.errors import RuleRefused
+from lifecycle import clocks, requests
 from lifecycle.models import Notice, Reply, Request, User
-from lifecycle.states import MAX_DOUBTS, PENDING_STATUSES, PROVEN_STATUSES, Channel, NoticeStatus
+from lifecycle.states import MAX_DOUBTS, PENDING_STATUSES, PROVEN_STATUSES, Channel, NoticeStatus, RequestOutcome
 
 if TYPE_CHECKING:
     from bots.discord.client import Bot
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 FOLLOWED = timedelta(days=3)
 
 ERASED = "What was written here was erased."
+NOT_PROVEN = "Not proven yet that it was them: give or delete nothing before"
 BY = {Channel.DISCORD: "as a direct message", Channel.EMAIL: "by e-mail", None: "nowhere: no address known"}
 
 
@@ -38,7 +39,7 @@ class Card:
     nonce: str
     content: str
     whole: str
-    open: bool
+    routes: Mapping[str, str]  # of its buttons, by their labels
     undelivered: frozenset[int]
     erased: bool = False
 
@@ -46,31 +47,53 @@ class Card:
         return fit(self.content, whole=self.whole, name=f"request-{self.number}.txt")
 
     def view(self) -> ui.View:
-        routes = {"Answer": "answer", "Close": "close"} if self.open else {}
-        return buttons(*(ui.Button(label=label, custom_id=custom_id(to, self.number)) for label, to in routes.items()))
+        given = self.routes.items()
+        return buttons(*(ui.Button(label=label, custom_id=custom_id(to, self.number)) for label, to in given))
 
 
-def card(session: Session, request: Request) -> Card:
-    """The request with its answers and how each was delivered."""
+def card(session: Session, request: Request, zone: ZoneInfo) -> Card:
+    """The request with its deadline, its answers and how each was delivered."""
     replies = requests.replies(session, request)
     fates = {one.nth: _fate(session, one) for one in replies}
-    status = "closed" if request.closed_at else "answered" if replies else "open"
+    refused = request.outcome is RequestOutcome.REFUSED
+    status = "refused" if refused else "closed" if request.closed_at else "answered" if replies else "open"
     kind = request.kind.value.replace("_", " ")
     lines = [f"**Request {request.id}** · {kind} · {status}", _origin(session, request)]
     if request.erased_at:
-        return Card(
-            request.id, request.staff_message_id, "", "\n".join([lines[0], ERASED]), "", False, frozenset(), True
-        )
+        return Card(request.id, request.staff_message_id, "", "\n".join([lines[0], ERASED]), "", {}, frozenset(), True)
+    lines += _clock(request, zone)
     lines += [f"**{plain(request.subject)}**", *([quoted(request.details)] if request.details else [])]
     for again in requests.joined(session, request):
         lines += [f"Asked again, {when(again.opened_at)}: **{plain(again.subject)}**", quoted(again.details)]
     for one in replies:
         lines += [f"Answer {one.nth}, {when(one.at)}: {fates[one.nth][0]}", quoted(one.text)]
+    if refused:
+        lines += ["The reasons:", quoted(request.outcome_reason)]
     whole = "\n\n".join([request.subject, request.details, *(f"Answer {one.nth}:\n{one.text}" for one in replies)])
     nonce = f"r{request.id}-{int(request.opened_at.timestamp() * 1000)}"
     lost = frozenset(nth for nth, (_, reached) in fates.items() if not reached)
-    content, is_open = "\n".join(lines), request.closed_at is None
-    return Card(request.id, request.staff_message_id, nonce, content, whole, is_open, lost)
+    routes = _routes(request, zone)
+    return Card(request.id, request.staff_message_id, nonce, "\n".join(lines), whole, routes, lost)
+
+
+def _routes(request: Request, zone: ZoneInfo) -> dict[str, str]:
+    if request.closed_at:
+        return {}
+    more = clocks.extended_due(request, zone) is not None and request.extended_at is None
+    return {"Answer": "answer"} | ({"More time": "more-time"} if more else {}) | {"Refuse": "refuse", "Close": "close"}
+
+
+def _clock(request: Request, zone: ZoneInfo) -> list[str]:
+    """Until when it is due, and whether what it asks for may be done yet."""
+    if request.closed_at:
+        return []
+    lines, due = [], clocks.due(request, zone)
+    if due is not None:
+        extended = ", after more time was taken" if request.extended_at else ""
+        lines.append(f"Due {when(due)}, by {request.regime}{extended}")
+    if request.kind in requests.PROVEN:
+        lines.append(f"Proven {when(request.verified_at)} that it was them" if request.verified_at else NOT_PROVEN)
+    return lines
 
 
 def _origin(session: Session, request: Request) -> str:
@@ -96,23 +119,25 @@ def _fate(session: Session, reply: Reply) -> tuple[str, bool]:
     return f"could not be delivered: {plain(last.reason)}", False
 
 
-def _unposted(session: Session) -> list[Card]:
-    return [card(session, request) for request in requests.unposted(session)]
+def _unposted(session: Session, zone: ZoneInfo) -> list[Card]:
+    return [card(session, request, zone) for request in requests.unposted(session)]
 
 
-def _followed(session: Session, now: datetime) -> list[Card]:
-    """Posted requests that were answered or closed lately."""
+def _followed(session: Session, zone: ZoneInfo, now: datetime) -> list[Card]:
+    """Posted requests to which something happened lately."""
     since = now - FOLLOWED
     answered = select(Reply.request_id).where(Reply.at > since)
     again = select(Request.joined_to).where(Request.opened_at > since, col(Request.joined_to).is_not(None))
     lately = or_(
         col(Request.closed_at) > since,
+        col(Request.extended_at) > since,
+        col(Request.verified_at) > since,
         col(Request.erased_at).is_not(None),  # until its card was blanked, however long the bot was away
         col(Request.id).in_(answered),
         col(Request.id).in_(again),
     )
     posted = select(Request).where(Request.staff_message_id != "", lately).order_by(col(Request.id))
-    return [card(session, request) for request in session.exec(posted)]
+    return [card(session, request, zone) for request in session.exec(posted)]
 
 
 def _remember(session: Session, number: int, message_id: str) -> None:
@@ -129,11 +154,11 @@ class Board:
 
     async def post(self) -> None:
         """Post each request that staff have not seen yet, once."""
-        await self._each(await self._bot.database.aread(_unposted), self._post)
+        await self._each(await self._bot.database.aread(_unposted, self._bot.settings.zone), self._post)
 
     async def refresh(self) -> None:
         """Show on each message what became of its request; say aloud when an answer reached nobody."""
-        followed = await self._bot.database.aread(_followed, self._bot.clock())
+        followed = await self._bot.database.aread(_followed, self._bot.settings.zone, self._bot.clock())
         self._shown = {one.number: shown for one in followed if (shown := self._shown.get(one.number))}
         await self._each([one for one in followed if self._shown.get(one.number) != one], self._update)
 
@@ -204,43 +229,3 @@ def _complaint(number: int, found: object) -> str:
     if not (mine.view_channel and mine.send_messages and mine.attach_files):
         return f"The bot may not see channel {found.name!r}, or send messages and files there: allow it that."
     return ""
-
-
-# -- what staff do ---------------------------------------------------------------------------------------
-
-
-def _require_staff(interaction: "discord.Interaction[Bot]") -> None:
-    """Who can press a button in the staff channel can see it; from anywhere else nothing is taken."""
-    if interaction.channel_id != interaction.client.settings.discord_staff_channel_id:
-        raise RuleRefused("Requests are answered in the staff channel only.")
-
-
-async def open_form(interaction: "discord.Interaction[Bot]", number: str) -> None:
-    _require_staff(interaction)
-    paragraph = discord.TextStyle.paragraph
-    text = ui.TextInput[ui.Modal](custom_id="text", style=paragraph, max_length=requests.MAX_TEXT)
-    field = ui.Label(text="Answer", description="The person gets these words.", component=text)
-    await show_form(interaction, custom_id("reply", number), field, title=f"Answer request {number}")
-
-
-async def answer(interaction: "discord.Interaction[Bot]", number: str) -> None:
-    _require_staff(interaction)
-    await interaction.response.defer(thinking=True, ephemeral=True)
-    bot = interaction.client
-    channel = await bot.database.arun(_answer, int(number), filled_in(interaction)["text"], bot.clock())
-    await reply(interaction, f"Your answer to request {number} goes out {BY[channel]}.")
-
-
-async def close(interaction: "discord.Interaction[Bot]", number: str) -> None:
-    _require_staff(interaction)
-    await interaction.response.defer(thinking=True, ephemeral=True)
-    await interaction.client.database.arun(_close, int(number), interaction.client.clock())
-    await reply(interaction, f"Request {number} is closed.")
-
-
-def _answer(session: Session, number: int, text: str, now: datetime) -> Channel | None:
-    return requests.answer(session, requests.request(session, number), text, now=now).channel
-
-
-def _close(session: Session, number: int, now: datetime) -> None:
-    requests.close(session, requests.request(session, number), now=now)

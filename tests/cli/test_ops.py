@@ -27,6 +27,7 @@ def test_init_makes_the_database_and_a_settings_file_only_its_owner_reads(assent
     run = assent.done("init")
     assert "assent import FOLDER" in run.err
     assert (assent.folder / "data" / "assent.sqlite3").is_file()
+    assert stat.S_IMODE((assent.folder / "data").stat().st_mode) == 0o700
     written = assent.folder / "assent.toml"
     assert tomllib.loads(written.read_text()) == {}
     assert stat.S_IMODE(written.stat().st_mode) == 0o600

@@ -30,11 +30,11 @@ async def test_the_request_of_a_linked_user_names_the_account(world: World) -> N
     assert (request.user_id, request.source, request.kind) == (1, "discord", RequestKind.ERASURE)
 
 
-async def test_every_kind_of_request_but_abuse_is_offered(world: World) -> None:
+async def test_every_kind_of_request_is_offered(world: World) -> None:
     (command,) = [c for c in await world.bot.tree.fetch_commands() if c.name == "contact"]
     option = command.options[0]
     assert isinstance(option, discord.app_commands.Argument)
-    assert {choice.value for choice in option.choices} == set(RequestKind) - {RequestKind.ABUSE}
+    assert {choice.value for choice in option.choices} == set(RequestKind)
 
 
 async def test_the_same_words_twice_within_a_minute_are_one_request(world: World) -> None:

@@ -5,13 +5,15 @@ from typing import Any
 
 import pytest
 
-from bots.discord.policy import CUT, LEFT_OUT, answer_text
-from lifecycle import announcing, choices, engagements, terminations, users
+from bots.discord.policy import _due_line, answer_text
+from bots.discord.words import EN
+from lifecycle import announcing, choices, engagements, links, terminations, users
 from lifecycle.answers.answering import Answer, Quote
 from lifecycle.documents import store
 from lifecycle.documents.publishing import Publication, publish
 from lifecycle.errors import NotFound
-from lifecycle.states import Channel, EngagementKind, Initiator, Mode
+from lifecycle.standing import DocumentStanding
+from lifecycle.states import Channel, Decision, EngagementKind, Initiator, Mode
 from tests.conftest import NOW
 from tests.discord.conftest import World
 from tests.helpers import ZONE, published_terms
@@ -114,14 +116,14 @@ def test_quotes_are_grouped_by_section():
 def test_whole_quotes_are_left_out_rather_than_cut():
     text = answer_text(Answer([quote("a" * 800, "a"), quote("b" * 800, "b"), quote("c" * 800, "c")]))
     assert len(text) <= 2000
-    assert text.endswith("\n" + LEFT_OUT)
+    assert text.endswith(f"\n*{EN['left_out']}*")
     assert [letter * 800 in text for letter in "abc"] == [True, True, False]
 
 
 def test_a_quote_longer_than_a_message_says_that_it_is_cut():
     text = answer_text(Answer([quote("word* " * 600)]))
     assert len(text) <= 2000
-    assert CUT + "\n— **Terms**" in text
+    assert f" … *({EN['cut']})*\n— **Terms**" in text
 
 
 # -- standing ----------------------------------------------------------------------------------------------
@@ -148,7 +150,8 @@ async def test_status_says_what_binds_and_how_it_came_to_bind(terms: World, kind
     terms.database.run(bind)
     result = await terms.alice.slash(terms.general, "policy status")
     assert result.ephemeral
-    assert f"**Terms**\n- Version 1 binds you since <t:{int(NOW.timestamp())}:f>: {how}" in result.response.content
+    binds = f"- [Version 1](<https://acme.example/terms/1>) binds you since <t:{int(NOW.timestamp())}:f>: {how}"
+    assert f"**Terms**\n{binds}" in result.response.content
 
 
 async def test_status_says_what_is_due_what_comes_and_what_was_only_corrected(terms: World) -> None:
@@ -164,18 +167,20 @@ async def test_status_says_what_is_due_what_comes_and_what_was_only_corrected(te
 
     terms.database.run(prepare)
     result = await terms.alice.slash(terms.general, "policy status")
-    assert "- Version 1 binds you since" in result.response.content
-    assert "- Version 2 of terms must be accepted by 2026-03-16 09:00 UTC; version 1 still binds. (your time: <t:" in (
-        result.response.content
-    )
-    assert f"- Version 3 comes in force <t:{int((NOW + timedelta(days=9)).timestamp())}:f>." in result.response.content
+    said, page = result.response.content, "https://acme.example/terms"
+    assert f"- [Version 1](<{page}/1>) binds you since" in said
+    token = links.answer_token(terms.bot.settings, 1, 2, now=NOW)
+    due = int((NOW + timedelta(days=14)).timestamp())
+    assert f"[accept or decline](<https://acme.example/answer/{token}>) [Version 2](<{page}/2>) by <t:{due}:f>" in said
+    assert f"[Version 3](<{page}/3>) comes in force <t:{int((NOW + timedelta(days=9)).timestamp())}:f>." in said
+    assert said.endswith(f"-# {EN['own_links']}")
 
 
 async def test_status_of_a_corrected_text_says_that_the_old_acceptance_carries_over(terms: World) -> None:
     terms.link()
     terms.database.run(_accept_version_one_and_publish_another, mode=Mode.EDITORIAL)
     result = await terms.alice.slash(terms.general, "policy status")
-    assert "- Version 2 binds you since" in result.response.content
+    assert "- [Version 2](<https://acme.example/terms/2>) binds you since" in result.response.content
     assert "you accepted it; only wording was corrected since." in result.response.content
 
 
@@ -207,6 +212,71 @@ async def test_who_is_suspended_reads_from_what_and_until_when(terms: World) -> 
     assert f"You will have it again {until}. Reason: Spam." in shown
 
 
+async def test_a_termination_by_the_provider_is_told_with_its_part_its_end_and_the_way_to_appeal(terms: World) -> None:
+    terms.link(email="ada@example.com")
+    back = NOW + timedelta(days=20)
+
+    def suspend(session) -> None:
+        cause = terminations.Cause(Initiator.PROVIDER, "Spam.", scope="the API", ends_at=back)
+        terminations.terminate(session, users.user(session, "ada"), cause, zone=ZONE, now=NOW)
+
+    terms.database.run(suspend)
+    status = await terms.alice.slash(terms.general, "policy status")
+    first, second, *_ = status.response.content.split("\n")
+    assert first == (
+        "**The end of your access to the API is decided**; it waits for the proof that you were told. "
+        f"You will have it again <t:{int(back.timestamp())}:f>. Reason: Spam."
+    )
+    assert second == "If you see it otherwise: `/contact`, “Appeal a decision”."
+
+
+def test_each_state_that_asks_something_has_its_sentence_and_its_link():
+    def line(state: str, due: int | None, locale: str = "en") -> str:
+        due_by = NOW + timedelta(days=due) if due is not None else None
+        item = DocumentStanding("terms", Decision.WARN, state, "", due_version=2, due_by=due_by)
+        return _due_line(item, "PAGE", "LINK", locale, NOW)
+
+    at = f"<t:{int((NOW + timedelta(days=1)).timestamp())}:f>"
+    version = "[Version 2](<PAGE>)"
+    assert line("not_told", None) == f"You have not been told of {version} yet, so no time runs for you."
+    assert line("told", None) == f"You were told of {version}; it binds you from your next use of the service on."
+    assert line("may_object", 1) == f"{version} binds you unless you [object](<LINK>) by {at}."
+    assert "[accept it](<LINK>), in time until" in line("declined", 1)
+    assert "your access is paused since" in line("declined", -1)
+    assert line("declined", None) == f"You declined {version}."
+    assert "Your access is paused until you [accept it](<LINK>)" in line("overdue", -1)
+    assert line("exempt", None, "de") == f"{version} brauchen Sie nicht anzunehmen."
+
+
+async def test_a_status_longer_than_a_message_comes_in_several_and_whole(terms: World) -> None:
+    terms.link()
+
+    def publish_many(session) -> None:
+        for n in range(25):
+            document = store.create_document(session, f"document-{n}", title=f"Document {n} of many", now=NOW)
+            version = store.draft_version(session, document, {"en": f"# {n}\n\nText.\n"}, now=NOW)
+            publish(session, version, Publication(Mode.EXPLICIT, deadline_days=14, notify=False), zone=ZONE, now=NOW)
+
+    terms.database.run(publish_many)
+    first = await terms.alice.slash(terms.general, "policy status")
+    texts = [one.content for one in (first.response, *first.followups)]
+    assert all(len(text) <= 2000 for text in texts)
+    assert all(f"**Document {n} of many**" in "\n".join(texts) for n in range(25))
+
+
+async def test_an_answer_can_be_for_the_asker_alone(terms: World) -> None:
+    asked = {"question": "How old must I be to open an account?", "private": True}
+    result = await terms.alice.slash(terms.general, "policy ask", **asked)
+    assert result.ephemeral
+
+
+async def test_what_asks_for_an_act_leads_to_a_button_that_names_it(terms: World) -> None:
+    result = await terms.alice.slash(terms.general, "policy ask", question="Please delete my account")
+    shown = await terms.alice.click(result.response.message, label="Have my data deleted")
+    done = await terms.alice.submit_modal(shown, {"subject": "All of it"})
+    assert "which one is yours" in done.response.content
+
+
 # -- prompt logging ----------------------------------------------------------------------------------------
 
 
@@ -214,7 +284,7 @@ async def test_prompt_logging_is_a_linked_users_own_choice(world: World) -> None
     world.link()
     done = await world.alice.slash(world.general, "account logging", setting="off")
     assert done.ephemeral
-    assert done.response.content.startswith("Prompt logging is off")
+    assert done.response.content.endswith("Nothing that you ask here is kept.")
     made = world.database.read(lambda s: choices.chosen(s, users.user(s, "ada"), choices.PROMPT_LOGGING))
     assert made is False
     status = await world.alice.slash(world.general, "policy status")

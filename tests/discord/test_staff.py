@@ -1,9 +1,12 @@
 """What staff do in their channel, and what becomes of it."""
 
-from lifecycle import erasure, requests, users
+from datetime import UTC, datetime
+
+from lifecycle import erasure, identity, requests, users
 from lifecycle.models import Request
 from lifecycle.notices import outbox
 from lifecycle.states import Channel, NoticeStatus, Purpose, RequestKind
+from tests.conftest import NOW
 from tests.discord.conftest import World
 
 
@@ -40,7 +43,7 @@ async def test_a_closed_request_loses_its_buttons_and_takes_no_answer(world: Wor
     await world.contact()
     shown = await world.sam.click(world.card(), label="Answer")
     done = await world.sam.click(world.card(), label="Close")
-    assert done.response.content == "Request 1 is closed."
+    assert done.response.content == "Request 1 is closed. It had no answer, so the person hears nothing of it."
     await world.go_round()
     assert "· closed" in world.card().content
     assert world.card().components == []
@@ -153,3 +156,49 @@ async def test_what_an_erased_person_wrote_leaves_the_staff_channel_too(world: W
     assert world.requests()[0].staff_message_id == ""
     await world.go_round()
     assert len(world.cards()) == 1
+
+
+# -- deadlines and refusals --------------------------------------------------------------------------------
+
+
+async def test_a_claim_shows_when_it_is_due_and_that_nobody_has_proven_who_asks(world: World) -> None:
+    world.bot.settings.request_regime = "gdpr-12"
+    done = await world.contact()
+    due = f"<t:{int(datetime(2026, 4, 2, 9, tzinfo=UTC).timestamp())}:f>"
+    assert f"You get an answer by {due}." in done.response.content
+    assert f"Due {due}, by gdpr-12\nNot proven yet that it was them" in world.card().content
+    world.database.run(lambda s: identity.prove(s, requests.request(s, 1), by="a call", now=world.clock()))
+    await world.go_round()
+    assert f"Proven <t:{int(NOW.timestamp())}:f> that it was them" in world.card().content
+
+
+async def test_staff_take_more_time_once_and_the_person_is_told_why(world: World) -> None:
+    world.bot.settings.request_regime = "gdpr-12"
+    await world.contact()
+    shown, second = [await world.sam.click(world.card(), label="More time") for _ in range(2)]
+    done = await world.sam.submit_modal(shown, {"text": "Three archives must be searched."})
+    due = f"<t:{int(datetime(2026, 6, 2, 9, tzinfo=UTC).timestamp())}:f>"
+    assert done.response.content == f"Request 1 is now due {due}; the person is told so, and why."
+    await world.go_round()
+    assert f"Due {due}, by gdpr-12, after more time was taken" in world.card().content
+    assert "Three archives must be searched." in world.dms()[0]
+    again = await world.sam.submit_modal(second, {"text": "And more."})
+    assert "which is possible once" in again.response.content
+
+
+async def test_staff_refuse_with_reasons_and_the_person_gets_them(world: World) -> None:
+    await world.contact(kind="support")
+    shown = await world.sam.click(world.card(), label="Refuse")
+    done = await world.sam.submit_modal(shown, {"text": "It is *not* ours."})
+    assert done.response.content == "Request 1 is refused and closed; the person is told why."
+    await world.go_round()
+    assert world.card().content.startswith("**Request 1** · support · refused")
+    assert world.card().content.endswith("> It is \\*not\\* ours.")
+    assert world.card().components == []
+    assert "It is \\*not\\* ours." in world.dms()[0]
+
+
+async def test_without_a_clock_there_is_no_more_time_to_take(world: World) -> None:
+    await world.contact(kind="support")
+    labels = [button.label for row in world.card().components for button in row.children]  # type: ignore[union-attr]
+    assert labels == ["Answer", "Refuse", "Close"]
