@@ -16,7 +16,7 @@ _YEAR = r"(?<!\d)(?P<y>(?:199|20\d|25[3-9]|26[0-4])\d)(?!\d)"
 _SOME_YEAR = re.compile(_YEAR)
 _DAY = r"(?<!\d)(?P<d>\d{1,2})(?!\d)"
 _MONTH = r"(?<!\d)(?P<m>\d{1,2})(?!\d)"
-_NAMED = r"(?P<m>[\ue001-\ue00c])(?P=m)*"  # a month's name, every letter replaced by the month
+_NAMED = r"(?P<m>[\ue001-\ue00c])(?P=m)*(?:/(?P=m)+)?"  # a month's name, every letter replaced by the month
 _SMALL = r"gada|roku|года|року|year|ngay|jour|жылгы|тоны|urteko|vuoden|aasta|metu|(?:(?!\d)\w[\u0900-\u0dff]*){1,3}"
 _BETWEEN = r"[\s.,،;:/'’´`º°ª()-]"
 _GAP = rf"{_BETWEEN}*(?:(?:{_SMALL}){_BETWEEN}+){{0,2}}(?:{_SMALL})?{_BETWEEN}*"
@@ -32,7 +32,7 @@ _COUNTED = [
 ]
 _ERAS = {"令和": 2018, "平成": 1988, "民國": 1911, "民国": 1911}
 _YEAR_LAST = re.compile(
-    r"(?<![\d.])(?P<one>\d{1,2})\s?(?P<by>[-./])\s?(?P<two>\d{1,2})\s?(?P=by)\s?(?P<y>\d{4}|\d{2})(?!\d|[./-]\d)"
+    r"(?<![\da-z.])(?P<one>\d{1,2})\s?(?P<by>[-./])\s?(?P<two>\d{1,2})\s?(?P=by)\s?(?P<y>\d{4}|\d{2})(?!\d|[./-]\d)"
 )
 _UNREADABLE = [re.compile(f"{_DAY}{_GAP}{_NAMED}"), re.compile(f"{_NAMED}{_GAP}{_DAY}")]
 _WORD = re.compile(r"[^\s\d.,;:()/“”\"'’\ue001-\ue00c-]{3,}")

@@ -22,6 +22,11 @@ HEAD, FOOT = 15, 6  # lines in which a date may stand without a cue
 
 _UNSPACED = re.compile(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _LINE = re.compile(r"[^\r\n]+")
+_LAW = re.compile(
+    r"\b(?:bdsg|ds-?gvo|gdpr|rgpd|avg|rodo|(?:regulation|directive|reglement|reglamento|regolamento|verordnung|richtlinie"
+    r"|directiva|direttiva|diretiva) \(?(?:[a-z]{2,3}\)|n[o°.]|\d)"
+    r"|[a-z]*gesetz(?:es)?\b|loi n|decret|ley organica|legge n)"
+)
 _SOME_DAY = re.compile(r"(?<!\d)\d{1,2}(?!\d)")
 _UNSEEN = re.compile(
     r"\]\([^()\s]*\)|</?[a-z][^<>]*>|&nbsp;|[*_\\~#>|\[\]`\u200b-\u200f\u2066-\u2069\ufeff]", re.IGNORECASE
@@ -120,7 +125,10 @@ def _kind(line: str, cues: Sequence[tuple[int, int, DateKind]], start: int, end:
     """What the nearest cue says of the date at `start`: the last one before it, else the first one after it.
 
     A long line may speak of another text, a law say, so its cue must stand close and be plain: "last updated".
+    After the name of a law a date is the law's.
     """
+    if _LAW.search(line, 0, start):
+        return None
     if len(line) > SHORT:
         close = [line[a:b] for a, b, kind in cues if 0 <= start - b <= NEAR and kind is DateKind.UPDATED]
         return DateKind.UPDATED if any(" " in cue for cue in close) else None

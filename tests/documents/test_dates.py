@@ -63,6 +63,11 @@ needs_corpus = pytest.mark.skipif(not CORPUS.is_dir(), reason="../shared/corpus 
         ("ja", "令和6年5月12日 制定", "updated"),
         ("ko", "시행일: 2024년 5월 12일", "effective"),
         ("zh-CN", "最后更新：2024 年 5 月 12 日", "updated"),
+        ("ar", "تاريخ آخر تحديث: 12 أيار/مايو 2024", "updated"),
+        ("et", "Kehtib alates 12. maist 2024", "effective"),
+        ("fa", "تاریخ به‌روزرسانی: ۱۲ مه ۲۰۲۴", "updated"),
+        ("sr", "Последња измена: 12. мај 2024.", "updated"),
+        ("pl", "**Regulamin z dnia 12.05.2024 r.**", "updated"),
         ("ro", "May 12, 2024", "printed"),  # a text that was not translated whole
         ("en", "Zuletzt aktualisiert am 12. Mai 2024", "updated"),  # a text whose language is named wrongly
     ],
@@ -80,6 +85,10 @@ def test_the_date_of_a_text_is_found_with_what_it_is_said_to_be(locale, line, ki
         "Effective from May 2021 until May 12, 2024",
         "Call us: 05.54.67.12.60",
         "Version 1.2.3",
+        "v2.12.2023",
+        "Das BDSG in der Fassung vom 12. Mai 2024 gilt.",
+        "Regulation (EU) 2016/679, effective 12 May 2024",
+        "Directive 95/46/EC as amended on 12 May 2024",
         "© 2024 Example Ltd",
         "Last updated: May 2024",
         '{: datetime="2024-05-12" }',
