@@ -16,16 +16,19 @@ from pydantic_core import to_json
 from sqlalchemy import text
 from sqlmodel import Session, col, select
 
-from lifecycle import bindings, users
+from lifecycle import judging, users
 from lifecycle.db import Database, among
+from lifecycle.judging import DocumentStanding as DocumentStanding
+from lifecycle.judging import day
 from lifecycle.lookups import Row
-from lifecycle.models import Grace, Termination, User, Version
-from lifecycle.states import ON_NOTICE, Decision, EngagementKind, Mode
-from lifecycle.timetable import Course, Timetable, kept, timetable
-from lifecycle.verdicts import Fact, Verdict, instant, verdict
+from lifecycle.models import Grace, Termination, User
+from lifecycle.states import ON_NOTICE, Decision, EngagementKind
+from lifecycle.timetable import Moment, Timetable, kept, timetable
+from lifecycle.verdicts import Fact, instant
 
 ALLOW = Decision.ALLOW
 SEVERITY = [Decision.ALLOW, Decision.WARN, Decision.BLOCK]
+BOUNCED = EngagementKind.BOUNCED.value
 STREAMED = 500  # users in one look-up of a stream
 
 _WHO = """
@@ -43,23 +46,6 @@ MANY = {
     "sqlite": "u.external_id IN (SELECT value FROM json_each(:who)) LIMIT -1",
     "postgresql": "u.external_id = ANY(:who)",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class DocumentStanding:
-    """Where a user stands with one document; version numbers, instants in UTC, `why` for a person to read."""
-
-    slug: str
-    decision: Decision
-    state: str
-    why: str
-    bound_version: int | None = None
-    bound_by: EngagementKind | None = None
-    bound_since: datetime | None = None
-    in_force_version: int | None = None
-    due_version: int | None = None
-    due_by: datetime | None = None
-    upcoming_versions: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,21 +123,43 @@ def stream(
     """The standing of each of these users at one instant, in their order; None for one who is not known."""
     ids = iter(external_ids)
     while some := list(islice(ids, STREAMED)):
-        found = dict(_check_some(database, some, zone, now))
+        found = {rows[0][1]: _stand(rows, table, own, zone, now) for rows, table, own in _look_up(database, some, now)}
         yield from ((name, found.get(name)) for name in some)
 
 
 def to_lines(database: Database, external_ids: Iterable[str], *, zone: ZoneInfo, now: datetime) -> Iterator[bytes]:
     """`stream` as NDJSON, some hundred lines at a time; who is not known has a `problem` instead of a standing."""
-    lines = (
-        to_json(found if found is not None else {"user": name, "problem": f"There is no user {name!r}."})
-        for name, found in stream(database, external_ids, zone=zone, now=now)
-    )
-    while some := list(islice(lines, STREAMED)):
-        yield b"\n".join([*some, b""])
+    ids = iter(external_ids)
+    while some := list(islice(ids, STREAMED)):
+        found = {
+            rows[0][1]: _line(rows, table, zone, now)
+            if own is NOTHING
+            else to_json(_stand(rows, table, own, zone, now))
+            for rows, table, own in _look_up(database, some, now)
+        }
+        yield b"\n".join([*(found.get(name) or _unknown(name) for name in some), b""])
 
 
-def _check_some(database: Database, names: list[str], zone: ZoneInfo, now: datetime) -> Iterator[tuple[str, Standing]]:
+def _unknown(name: str) -> bytes:
+    return to_json({"user": name, "problem": f"There is no user {name!r}."})
+
+
+def _line(rows: Sequence[Row], table: Timetable, zone: ZoneInfo, now: datetime) -> bytes:
+    """The standing of a user of whom nothing special is known, as JSON."""
+    moment = table.at(now)
+    facts = _by_document(rows, moment, now)
+    written = [
+        judging.write(course, known, table.graces, zone, now)
+        for course, known in zip(moment.courses, facts, strict=True)
+    ]
+    decision, why = _worst([(decision, why) for decision, why, _ in written if decision is not ALLOW])
+    head = to_json({"user": rows[0][1], "decision": decision, "why": why})
+    documents = b",".join([document for _, _, document in written])
+    return b'%b,"documents":[%b],"termination":null}' % (head[:-1], documents)
+
+
+def _look_up(database: Database, names: list[str], now: datetime) -> Iterator[tuple[list[Row], Timetable, "Own"]]:
+    """The rows of each of these users whom we know, and what they go with."""
     kind = "sqlite" if database.is_sqlite else "postgresql"
     statement = _FACTS.format(who=_WHO.format(which=MANY[kind]), order="me.id, ")
     table = None
@@ -160,8 +168,7 @@ def _check_some(database: Database, names: list[str], zone: ZoneInfo, now: datet
         table = _timetable(database, rows) if rows else Timetable({}, {})
     for user_id, group in groupby(rows, itemgetter(0)):
         mine = list(group)
-        own = database.read(_own, user_id, now) if mine[0][3] else NOTHING
-        yield mine[0][1], _stand(mine, table, own, zone, now)
+        yield mine, table, database.read(_own, user_id, now) if mine[0][3] else NOTHING
 
 
 def _timetable(database: Database, rows: Sequence[Row]) -> Timetable | None:
@@ -179,17 +186,27 @@ def _own(session: Session, user_id: int, now: datetime) -> Own:
 def _stand(rows: Sequence[Row], table: Timetable, own: Own, zone: ZoneInfo, now: datetime) -> Standing:
     """`rows` are the user's facts, oldest first; a user without any has one row without a version."""
     moment, name = table.at(now), rows[0][1]
-    if any(row[5] == EngagementKind.BOUNCED for row in rows):
-        rows = _without_void(rows)
-    facts: list[list[Fact]] = [[] for _ in moment.courses]
-    for row in rows:
-        if row[4] is not None:
-            facts[moment.place[row[4]]].append(row[4:])
+    facts = _by_document(rows, moment, now)
     graces = table.graces if not own.graces else _both(table.graces, own.graces)
     documents = [
-        _with_document(course, known, graces, zone, now) for course, known in zip(moment.courses, facts, strict=True)
+        judging.stand(course, known, graces, zone, now) for course, known in zip(moment.courses, facts, strict=True)
     ]
     return _over_all(name, documents, own.ending)
+
+
+def _by_document(rows: Sequence[Row], moment: Moment, now: datetime) -> list[list[Fact]]:
+    """The facts up to `now` that count, by document."""
+    facts: list[list[Fact]] = [[] for _ in moment.courses]
+    if rows[-1][4] is None:
+        return facts
+    if BOUNCED in [row[5] for row in rows]:
+        rows = _without_void(rows)
+    if rows and instant(rows[-1][6]) > now:
+        rows = [row for row in rows if instant(row[6]) <= now]
+    place = moment.place
+    for row in rows:
+        facts[place[row[4]]].append(row[4:])
+    return facts
 
 
 def _without_void(rows: Sequence[Row]) -> list[Row]:
@@ -207,10 +224,15 @@ def _over_all(name: str, documents: list[DocumentStanding], ending: Ending | Non
     reasons = [(item.decision, item.why) for item in documents if item.decision is not ALLOW]
     if ending is not None:
         reasons.append((Decision.BLOCK if ending.blocks else Decision.WARN, _ending_why(ending)))
+    decision, why = _worst(reasons)
+    return Standing(name, decision, why, documents, ending)
+
+
+def _worst(reasons: list[tuple[Decision, str]]) -> tuple[Decision, str]:
     if not reasons:
-        return Standing(name, Decision.ALLOW, "Nothing stands in the way.", documents, ending)
+        return ALLOW, "Nothing stands in the way."
     decision = max((decision for decision, _ in reasons), key=SEVERITY.index)
-    return Standing(name, decision, " ".join(why for found, why in reasons if found is decision), documents, ending)
+    return decision, " ".join(why for found, why in reasons if found is decision)
 
 
 def open_termination(session: Session, user: User) -> Termination | None:
@@ -256,109 +278,11 @@ def _ending(session: Session, user_id: int, now: datetime) -> Ending | None:
 
 def _ending_why(ending: Ending) -> str:
     access = f"Access to {ending.scope}" if ending.scope else "Access"
-    until = f" until {_day(ending.ends_at)}" if ending.ends_at is not None else ""
+    until = f" until {day(ending.ends_at)}" if ending.ends_at is not None else ""
     if ending.stayed_at is not None:
         return "A termination is decided; it has no effect while an appeal against it is open."
     if ending.takes_effect_at is None:
         return "A termination is decided; it waits for the proof that its notice was sent."
     reason = f": {ending.reason}" if ending.reason else "."
     verb = "ended at" if ending.in_effect else "will end at"
-    return f"{access} {verb} {_day(ending.takes_effect_at)}{until}{reason}"
-
-
-def _with_document(
-    course: Course, facts: Sequence[Fact], graces: Mapping[int, Sequence[Grace]], zone: ZoneInfo, now: datetime
-) -> DocumentStanding:
-    if not course.passed:
-        why = f"No version of {course.slug} is in force."
-        return DocumentStanding(course.slug, Decision.ALLOW, "none", why, upcoming_versions=course.upcoming)
-    found = verdict(course, facts, now)
-    since = found.since
-    if isinstance(since, int):
-        since = max(found.earliest, instant(facts[since][2]))
-    shown = found.shown
-    if shown is None or graces:
-        shown = _word(course, found, facts, graces, zone, now)
-        if found.asked is None or (found.told is None and not graces):
-            found.shown = shown
-    slug, decision, state, why, due_version, due_by = shown
-    return DocumentStanding(
-        slug,
-        decision,
-        state,
-        why,
-        found.number,
-        found.by,
-        since,
-        course.number,
-        due_version,
-        due_by,
-        course.upcoming,
-    )
-
-
-def _word(
-    course: Course,
-    found: Verdict,
-    facts: Sequence[Fact],
-    graces: Mapping[int, Sequence[Grace]],
-    zone: ZoneInfo,
-    now: datetime,
-) -> tuple[str, Decision, str, str, int | None, datetime | None]:
-    if found.asked is None:
-        why = f"Bound to version {course.number} of {course.slug} ({found.by})."
-        return course.slug, Decision.ALLOW, "bound", why, None, None
-    told_at = None if found.told is None else instant(facts[found.told][2])
-    decision, state, why, due_by = _judge(
-        course.slug, found, found.asked, told_at, graces.get(found.asked.id, ()), zone, now
-    )
-    return course.slug, decision, state, why, course.number, due_by
-
-
-def _judge(
-    slug: str,
-    found: Verdict,
-    asked: Version,
-    told_at: datetime | None,
-    graces: Sequence[Grace],
-    zone: ZoneInfo,
-    now: datetime,
-) -> tuple[Decision, str, str, datetime | None]:
-    mode = bindings.mode_of(asked)
-    named = f"version {asked.number} of {slug}"
-    older = f"version {found.number} still binds" if found.bound else "nothing binds yet"
-    exempt = next((grace for grace in graces if grace.exempts), None) if mode is Mode.EXPLICIT else None
-    if exempt is not None:
-        return Decision.ALLOW, "exempt", f"Exempt from accepting {named} ({exempt.reason}); {older}.", None
-    if told_at is None:
-        why = f"Not told of {named} yet, so no deadline runs; {older}."
-        return Decision.WARN if mode is Mode.EXPLICIT else Decision.ALLOW, "not_told", why, None
-    due_by = bindings.deadline(asked, told_at, zone, graces)
-    if mode is not Mode.EXPLICIT:
-        return Decision.ALLOW, *_milder(mode, found.said, named, older, due_by)
-    return *_asked(EngagementKind.DECLINED in found.said, named, older, due_by, now), due_by
-
-
-def _asked(declined: bool, named: str, older: str, due_by: datetime, now: datetime) -> tuple[Decision, str, str]:
-    verb = "was declined; it may still be accepted" if declined else "must be accepted"
-    if due_by <= now:
-        state = "declined" if declined else "overdue"
-        return Decision.BLOCK, state, f"{named.capitalize()} {verb}; the deadline was {_day(due_by)}."
-    state = "declined" if declined else "must_accept"
-    return Decision.WARN, state, f"{named.capitalize()} {verb} by {_day(due_by)}; {older}."
-
-
-def _milder(
-    mode: Mode, about: frozenset[EngagementKind], named: str, older: str, due_by: datetime
-) -> tuple[str, str, datetime | None]:
-    if EngagementKind.OBJECTED in about:
-        return "objected", f"Objected to {named}; {older}.", None
-    if mode is Mode.SILENCE and EngagementKind.DECLINED in about:
-        return "declined", f"Declined {named}; {older}.", None
-    if mode is Mode.SILENCE:
-        return "may_object", f"Told of {named}; it binds unless there is an objection by {_day(due_by)}.", due_by
-    return "told", f"Told of {named}; it binds by the next use. Until then {older}.", None
-
-
-def _day(instant: datetime) -> str:
-    return f"{instant:%Y-%m-%d %H:%M} UTC"
+    return f"{access} {verb} {day(ending.takes_effect_at)}{until}{reason}"

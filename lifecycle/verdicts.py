@@ -26,8 +26,8 @@ Fact = tuple[int, str, Any, int]
 class Verdict:
     """What binds, and by what; else what is asked. Facts are named by their place among the document's.
 
-    `shown` is for whoever words it: what is the same for all users of whom it holds. It `holds` not where instants
-    matter beside the order of facts.
+    `shown` and `written` are for whoever words it: what is the same for all users of whom it holds. It `holds` not
+    where instants matter beside the order of facts.
     """
 
     bound: Version | None
@@ -37,9 +37,10 @@ class Verdict:
     told: int | None
     said: frozenset[EngagementKind]
     shown: Any = None
+    written: Any = None
     holds: bool = True
     number: int | None = field(init=False)  # of the version that binds, and from when on it can have
-    earliest: Any = field(init=False)
+    earliest: datetime | None = field(init=False)
 
     def __post_init__(self) -> None:
         self.number = self.bound.number if self.bound else None
@@ -55,9 +56,7 @@ def instant(value: Any) -> datetime:
 
 
 def verdict(course: Course, facts: Sequence[Fact], now: datetime) -> Verdict:
-    """What follows from a user's facts about the document's versions, given oldest first. Equal to `derived`."""
-    if facts and instant(facts[-1][2]) > now:
-        return derived(course, [fact for fact in facts if instant(fact[2]) <= now], now)
+    """What follows from a user's facts about the document's versions, oldest first, none after `now`; as `derived`."""
     order = tuple([fact[:2] for fact in facts])
     found: Verdict | None = course.verdicts.get(order)
     if found is None:

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from unittest.mock import patch
 
+from pydantic_core import to_json
 from sqlmodel import Session, select
 
-from lifecycle import engagements, standing
+from lifecycle import engagements, judging, standing
 from lifecycle import ledger as facts
 from lifecycle.bindings import binding
 from lifecycle.db import Database
@@ -101,11 +102,13 @@ def in_force_is_derived(session: Session, ledger: Ledger, slug: str, memory: Mem
 
 
 def every_way_agrees(session: Session, database: Database, user: User, found: Standing, now: datetime) -> None:
-    """Standing looked up, and standing derived anew without anything kept, are the same."""
+    """Standing looked up, streamed as a line, and derived anew without anything kept, are the same."""
     checked = standing.check(database, user.external_id, zone=ZONE, now=now)
-    with patch.object(standing, "verdict", derived):
+    with patch.object(judging, "verdict", derived):
         plainly = standing.standing(session, user, zone=ZONE, now=now)
     assert checked == found == plainly
+    [line] = standing.to_lines(database, [user.external_id], zone=ZONE, now=now)
+    assert line == to_json(found) + b"\n"
 
 
 def binding_is_justified(session: Session, user: User, ledger: Ledger, memory: Memory, now: datetime) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from lifecycle import bindings, standing, verdicts
+from lifecycle import bindings, judging, verdicts
 from lifecycle.models import Version
 from lifecycle.states import EngagementKind, Mode
 from lifecycle.timetable import Course, Timetable
@@ -44,7 +44,10 @@ def users_of(draw: st.DrawFn, about: int) -> list[list[Fact]]:
 
 
 def since(found: Verdict, facts: list[Fact]) -> object:
-    return max(found.earliest, instant(facts[found.since][2])) if isinstance(found.since, int) else found.since
+    if not isinstance(found.since, int):
+        return found.since
+    assert found.earliest is not None
+    return max(found.earliest, instant(facts[found.since][2]))
 
 
 @given(data=st.data(), chain=versions())
@@ -55,14 +58,14 @@ def test_the_kept_verdict_is_the_derived_one(data: st.DataObject, chain: list[Ve
         return
     for facts in data.draw(users_of(len(chain))):
         mine = [fact for fact in facts if fact[2] <= NOW]
-        found, meant = verdict(course, facts, NOW), derived(course, mine, NOW)
+        found, meant = verdict(course, mine, NOW), derived(course, mine, NOW)
         assert (found.bound, found.by, since(found, mine)) == (meant.bound, meant.by, meant.since)
         assert (found.asked, found.told, found.said) == (meant.asked, meant.told, meant.said)
         known = bindings.binding(chain, [engagement(fact) for fact in mine], NOW)
         assert found.bound is (known.version if known else None)
-        with patch.object(standing, "verdict", derived):
-            plainly = standing._with_document(_anew(course), mine, {}, ZONE, NOW)
-        assert standing._with_document(course, facts, {}, ZONE, NOW) == plainly
+        with patch.object(judging, "verdict", derived):
+            plainly = judging.stand(_anew(course), mine, {}, ZONE, NOW)
+        assert judging.stand(course, mine, {}, ZONE, NOW) == plainly
 
 
 def _course(*facts: dict[str, Any]) -> Course:
