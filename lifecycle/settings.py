@@ -168,8 +168,10 @@ class Settings(BaseSettings):
     @field_validator("mail_from", "reply_to", "staff_email")
     @classmethod
     def _one_address(cls, value: str) -> str:
-        if value and ("@" not in value or any(c in value for c in "\r\n")):
-            raise ValueError("is not an e-mail address, such as 'Acme <notices@acme.example>'")
+        if value and ("@" not in parseaddr(value)[1] or any(c in value for c in "\r\n")):
+            raise ValueError(
+                "is not an e-mail address, such as 'Acme <notices@acme.example>'; a name with a comma stands in quotes"
+            )
         return value
 
     @model_validator(mode="after")

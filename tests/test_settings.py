@@ -31,6 +31,7 @@ def test_the_environment_wins_over_the_file(monkeypatch: pytest.MonkeyPatch, tmp
         ("SMTP_CONNECTIONS", "0", "greater than or equal to 1 (found '0')"),
         ("RELAY_PER_HOUR", "-5", "greater than or equal to 0 (found '-5')"),
         ("MAIL_FROM", "nobody", "is not an e-mail address"),
+        ("MAIL_FROM", "Acme, Inc. <legal@acme.example>", "a name with a comma stands in quotes"),
         ("PUBLIC_URL", "our site", "valid URL"),
         ("DEFAULT_LOCALE", "xx-yy-zz", "is not a known locale"),
         ("POLL_SECONDS", "0", "greater than 0"),

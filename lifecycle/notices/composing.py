@@ -43,6 +43,8 @@ def compose(rendered: Rendered, *, sender: str, to: str, reply_to: str, message_
     Raises TemplateError for what is no address, and when the bytes, read back, do not hold exactly the headers meant.
     """
     name, address = parseaddr(sender)
+    if "@" not in address:
+        name, address = "", sender
     message = EmailMessage(policy=_EXACT.clone(utf8=not (address + to).isascii()))  # RFC 6532, as SMTPUTF8 announces
     meant = {
         "From": _mailbox(address, header_text(name)),

@@ -282,7 +282,7 @@ def test_a_sender_beyond_ascii_stands_in_utf_8(sender: str) -> None:
 @pytest.mark.parametrize(
     ("facts", "named"),
     [
-        ({"sender": "Acme, Inc. <legal@acme.example>"}, "'Acme'"),
+        ({"sender": "Acme, Inc. <legal@acme.example>"}, "'Acme, Inc. <legal@acme.example>'"),
         ({"to": ""}, "''"),
         ({"to": "ada"}, "'ada'"),
         ({"to": "a@b@c"}, "'a@b@c'"),
