@@ -8,6 +8,7 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from itertools import groupby, islice
 from operator import itemgetter
 from zoneinfo import ZoneInfo
@@ -152,10 +153,14 @@ def _line(rows: Sequence[Row], table: Timetable, zone: ZoneInfo, now: datetime) 
         judging.write(course, known, table.graces, zone, now)
         for course, known in zip(moment.courses, facts, strict=True)
     ]
-    decision, why = _worst([(decision, why) for decision, why, _ in written if decision is not ALLOW])
-    head = to_json({"user": rows[0][1], "decision": decision, "why": why})
+    judged = _judged(*_worst([(decision, why) for decision, why, _ in written if decision is not ALLOW]))
     documents = b",".join([document for _, _, document in written])
-    return b'%b,"documents":[%b],"termination":null}' % (head[:-1], documents)
+    return b'{"user":%b,%b,"documents":[%b],"termination":null}' % (to_json(rows[0][1]), judged, documents)
+
+
+@lru_cache(maxsize=1024)
+def _judged(decision: Decision, why: str) -> bytes:
+    return to_json({"decision": decision, "why": why})[1:-1]
 
 
 def _look_up(database: Database, names: list[str], now: datetime) -> Iterator[tuple[list[Row], Timetable, "Own"]]:
