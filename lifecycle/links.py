@@ -69,7 +69,7 @@ def _read(settings: Settings, purpose: str, token: str, now: datetime) -> list[A
     except (BadSignature, ValueError, TypeError):
         raise InvalidInput("This link is not valid. Open it again from the mail, whole.") from None
     if expired:
-        raise InvalidInput("This link has expired. Ask for a new one by replying to the mail it came in.")
+        raise InvalidInput("This link has expired. Ask for a new one: write to us at the address below.")
     return facts
 
 

@@ -14,11 +14,23 @@ from lifecycle.states import EngagementKind, Mode
 
 # What the buttons of the answer page say and do; the words pressed are kept with the engagement.
 Buttons = list[tuple[str, EngagementKind, str]]
-ACCEPT_OR_DECLINE: Buttons = [
-    ("accept", EngagementKind.ACCEPTED, "I accept this version"),
-    ("decline", EngagementKind.DECLINED, "I decline this version"),
-]
-OBJECT: Buttons = [("object", EngagementKind.OBJECTED, "I object to this version")]
+KINDS = {
+    "accept": EngagementKind.ACCEPTED,
+    "decline": EngagementKind.DECLINED,
+    "object": EngagementKind.OBJECTED,
+}
+WORDS = {
+    "en": {
+        "accept": "I accept this version",
+        "decline": "I decline this version",
+        "object": "I object to this version",
+    },
+    "de": {
+        "accept": "Ich nehme diese Version an",
+        "decline": "Ich lehne diese Version ab",
+        "object": "Ich widerspreche dieser Version",
+    },
+}
 
 
 def _who(session: Session, settings: Settings, token: str, now: datetime) -> tuple[User, Version, Body]:
@@ -34,6 +46,7 @@ def question(session: Session, settings: Settings, token: str, now: datetime) ->
     user, version, body = _who(session, settings, token, now)
     document = session.get_one(Document, version.document_id)
     asking, mode = _asked(session, user, version, now)
+    language = _language(settings, user)
     told = ledger.notified(session, user, asking)
     due = graces.due_by(session, asking, told, settings.zone) if told else None
     stands = standing.standing(session, user, zone=settings.zone, now=now)
@@ -52,7 +65,8 @@ def question(session: Session, settings: Settings, token: str, now: datetime) ->
         "last": last,
         "stands": next(item for item in stands.documents if item.slug == document.slug),
         "withdrawn": version.withdrawn_at is not None and version.withdrawn_at <= now,
-        "buttons": _open_buttons(version, mode, last, due, now),
+        "buttons": _open_buttons(version, mode, last, due, language, now),
+        "language": language,
     }
 
 
@@ -61,12 +75,19 @@ def _asked(session: Session, user: User, version: Version, now: datetime) -> tup
     return bindings.asked_of(versions, known, version, at=max(now, version.effective_at or now))
 
 
-def _buttons(mode: Mode) -> Buttons:
-    return OBJECT if mode is Mode.SILENCE else ACCEPT_OR_DECLINE
+def _language(settings: Settings, user: User) -> str:
+    """The language in which the page speaks to the user, whatever those of the text."""
+    return (user.locale or settings.default_locale).split("-")[0]
+
+
+def _buttons(mode: Mode, language: str) -> Buttons:
+    names = ["object"] if mode is Mode.SILENCE else ["accept", "decline"]
+    words = WORDS.get(language, WORDS["en"])
+    return [(name, KINDS[name], words[name]) for name in names]
 
 
 def _open_buttons(
-    version: Version, mode: Mode, last: Engagement | None, due: datetime | None, now: datetime
+    version: Version, mode: Mode, last: Engagement | None, due: datetime | None, language: str, now: datetime
 ) -> Buttons:
     """The buttons that would do something: not the answer given, nor one that would be refused."""
     if version.withdrawn_at is not None and version.withdrawn_at <= now:
@@ -74,9 +95,8 @@ def _open_buttons(
     if mode is Mode.SILENCE and due is not None and due < now:
         return []
     given = last.kind if last else None
-    return [
-        button for button in _buttons(mode) if button[1] is not given and (given, button[1]) not in engagements.REFUSED
-    ]
+    offered = _buttons(mode, language)
+    return [each for each in offered if each[1] is not given and (given, each[1]) not in engagements.REFUSED]
 
 
 def answer(
@@ -92,7 +112,7 @@ def answer(
 ) -> str:
     user, version, _ = _who(session, settings, token, now)
     _, mode = _asked(session, user, version, now)
-    offered = {name: (kind, words) for name, kind, words in _buttons(mode)}
+    offered = {name: (kind, words) for name, kind, words in _buttons(mode, _language(settings, user))}
     if choice not in offered:
         raise NotFound(f"{choice!r} is not an answer to this version. Open the link again and press a button.")
     kind, words = offered[choice]

@@ -47,8 +47,10 @@ class Look:
         self._jinja.filters["language"] = _language
         self.style = (resource("templates") / "web" / "style.css").read_text("utf-8")
 
-    def render(self, name: str, **values: Any) -> str:
-        return self._jinja.get_template(f"{name}.html").render(settings=self.settings, **values)
+    def render(self, name: str, *, language: str = "en", **values: Any) -> str:
+        """A page in this language where there is one, else in English."""
+        template = self._jinja.select_template([f"{name}.{language}.html", f"{name}.html"])
+        return template.render(settings=self.settings, **values)
 
     def _day(self, instant: datetime) -> Markup:
         local = instant.astimezone(self.settings.zone)
@@ -129,7 +131,7 @@ def routes(pages: Pages) -> APIRouter:
 
     @router.get("/{slug}/history")
     def past(slug: str) -> HTMLResponse:
-        return pages.show("history", now=now(), **read(_history, slug))
+        return pages.show("history", **read(_history, slug, now()))
 
     @router.get("/{slug}/{number}")
     def version(slug: str, number: int, locale: Annotated[str, Query(max_length=35)] = "") -> HTMLResponse:
@@ -187,6 +189,7 @@ def _version(session: Session, slug: str, number: int | None, locale: str, now: 
     body = store.body(session, version, locale)
     rows = store.section_rows(session, body)
     return {
+        "language": body.locale.split("-")[0],
         "document": document,
         "version": version,
         "in_force": in_force,
@@ -217,9 +220,15 @@ def _published(session: Session, document: Document, number: int) -> Version:
     return version
 
 
-def _history(session: Session, slug: str) -> dict[str, Any]:
+def _history(session: Session, slug: str, now: datetime) -> dict[str, Any]:
     document = store.document(session, slug)
-    return {"document": document, "versions": store.chain(session, document.id)[::-1]}
+    in_force = store.in_force(session, document, at=now)
+    return {
+        "document": document,
+        "versions": store.chain(session, document.id)[::-1],
+        "in_force_id": in_force.id if in_force else None,
+        "now": now,
+    }
 
 
 def _compare(session: Session, slug: str, old: int, new: int, locale: str) -> dict[str, Any]:

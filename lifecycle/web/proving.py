@@ -13,28 +13,35 @@ from lifecycle.states import RequestKind
 
 # What the buttons send.
 ME, ERASE = "me", "erase"
+WORDS = {
+    "en": {ME: "It was me: go on with what I asked for", ERASE: "Erase my whole account"},
+    "de": {ME: "Ich war es: Machen Sie, worum ich gebeten habe", ERASE: "Mein ganzes Konto löschen"},
+}
 
 
 def page(session: Session, settings: Settings, token: str, now: datetime) -> dict[str, Any]:
     """What the page shows. Looking changes nothing: mail scanners open links too."""
     request, user = identity.asked(session, settings, token, now=now)
+    language = ((user.locale if user else "") or settings.default_locale).split("-")[0]
     return {
+        "language": language,
         "token": token,
         "request": request,
         "user": user,
         "due": clocks.due(request, settings.zone),
-        "buttons": _buttons(request, user),
+        "buttons": _buttons(request, user, language),
         "wait_days": settings.erasure_wait_days,
     }
 
 
-def _buttons(request: Request, user: User | None) -> list[tuple[str, str]]:
+def _buttons(request: Request, user: User | None, language: str = "en") -> list[tuple[str, str]]:
     """The buttons that would still do something."""
     if request.closed_at is not None:
         return []
-    buttons = [] if request.verified_at else [(ME, "It was me: go on with what I asked for")]
+    words = WORDS.get(language, WORDS["en"])
+    buttons = [] if request.verified_at else [(ME, words[ME])]
     if request.kind is RequestKind.ERASURE and user is not None and request.erase_at is None:
-        buttons.append((ERASE, "Erase my whole account"))
+        buttons.append((ERASE, words[ERASE]))
     return buttons
 
 

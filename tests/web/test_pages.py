@@ -70,6 +70,36 @@ def test_an_answer_is_kept_with_its_words_and_where_it_came_from(
     assert sqlite.read(lambda s: s.get_one(Trace, fact.id)).user_agent == "testclient"
 
 
+def test_who_reads_german_is_asked_in_german_and_the_german_words_are_kept(
+    client: TestClient, settings: Settings, sqlite: Database
+) -> None:
+    sqlite.run(lambda s: users.upsert(s, "ada", locale="de-AT", now=NOW))
+    url = f"/answer/{links.answer_token(settings, 1, 1, now=utc_now())}"
+    asked = client.get(url).text
+    assert '<html lang="de">' in asked
+    assert "Ich lehne diese Version ab</button>" in asked
+    done = client.post(url, data={"answer": "accept"}).text
+    assert "dass Sie diese Version angenommen haben" in done
+    assert "Für Sie gilt Version 1 seit" in done
+    [fact] = sqlite.read(lambda s: s.exec(select(Engagement)).all())
+    assert fact.wording == "Ich nehme diese Version an"
+
+
+def test_the_answer_page_says_what_binds_now_in_the_zone_of_its_other_dates(
+    client: TestClient, settings: Settings, sqlite: Database
+) -> None:
+    url = f"/answer/{links.answer_token(settings, 1, 1, now=utc_now())}"
+    assert "No version of this text binds you yet." in client.get(url).text
+    client.post(url, data={"answer": "accept"})
+    assert "Version 1 binds you since <time" in client.get(url).text
+
+
+def test_the_history_tells_the_version_in_force_from_those_before(client: TestClient, sqlite: Database) -> None:
+    sqlite.run(next_version, Mode.NOTICE)
+    lines = [line for line in client.get("/terms/history").text.splitlines() if ", published" in line]
+    assert [line.split(" <time")[0] for line in lines] == ["In force since", "In force from"]
+
+
 @pytest.mark.parametrize("token", ["forged", "WzEsMV0.aaaa.bbbb"])
 def test_a_forged_link_is_refused(client: TestClient, token: str) -> None:
     page = client.get(f"/answer/{token}")

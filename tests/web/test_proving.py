@@ -52,6 +52,15 @@ def test_saying_it_was_me_proves_it_and_erases_nothing(make_page) -> None:
     assert (page.request.verified_at, page.request.verified_by, page.request.erase_at) == (NOW, "mailed link", None)
 
 
+def test_who_reads_german_is_asked_in_german(make_page) -> None:
+    page = make_page()
+    page.database.run(lambda s: users.upsert(s, "ada", locale="de", now=NOW))
+    shown = page.client.get(page.url).text
+    assert "Mein ganzes Konto löschen</button>" in shown
+    assert "um die Löschung von Daten gebeten, für das Konto <strong>ada</strong>" in shown
+    assert "Das Konto wird am" in page.press("erase")
+
+
 def test_the_whole_account_goes_only_by_its_own_button_and_after_the_wait(make_page) -> None:
     page = make_page()
     shown = page.press("erase")
