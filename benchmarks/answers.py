@@ -68,8 +68,15 @@ def speed(settings: Settings) -> None:
     asked = [q["question"] for q in questions() if q["text"] == "demo" and q["locale"] == "en"]
     read = database.read(lambda s: sources.sources(s, settings=settings, locale="en", now=NOW))
     plain = _Bm25([passage.text for source in read for passage in source.reading.index.passages])
-    ours = timed(asked, lambda q: database.read(answer, q, settings=settings, locale="en", now=NOW))
-    ranking = timed(asked, lambda q: extract(q, read, settings=settings))
+    known = sources.installed(settings)
+
+    def anew(question: str) -> str:
+        if known:  # the meaning of a question is kept for a while; here every one is the first of its kind
+            known.question.cache_clear()
+        return question
+
+    ours = timed(asked, lambda q: database.read(answer, anew(q), settings=settings, locale="en", now=NOW))
+    ranking = timed(asked, lambda q: extract(anew(q), read, settings=settings))
     peer = timed(asked, plain.search)
     passages = sum(len(source.reading.index.passages) for source in read)
     print(f"\nask: {len(asked)} questions, {len(read)} texts, {passages} passages; ms of processor time: median, p95")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import threading
 import time
@@ -44,6 +45,8 @@ class Model(ThreadingHTTPServer):
         self.say: Callable[[dict[str, Any]], Any] = lambda told: None
         self.heard: list[dict[str, Any]] = []
         self.status, self.delay, self.drip = 200, 0.0, 0.0
+        self.headers: dict[str, str] = {}
+        self.packed = False
 
     @property
     def settings(self) -> Settings:
@@ -56,12 +59,22 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         told = json.loads(self.rfile.read(int(self.headers["content-length"])))
-        self.server.heard.append(told | {"key": self.headers["authorization"], "path": self.path})
+        self.server.heard.append(
+            told
+            | {
+                "key": self.headers["authorization"],
+                "path": self.path,
+                "accepts": self.headers["accept-encoding"],
+            }
+        )
         said = self.server.say(told)
         content = said if isinstance(said, str) else json.dumps(said)
         body = json.dumps({"choices": [{"message": {"role": "assistant", "content": content}}]}).encode()
+        body = gzip.compress(body) if self.server.packed else body
         time.sleep(self.server.delay)
         self.send_response(self.server.status)
+        for name, value in self.server.headers.items():
+            self.send_header(name, value)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         try:
@@ -179,6 +192,20 @@ def test_late_failing_and_dripping_models_change_nothing_and_cost_little(
     model.status, model.delay, model.drip = status, delay, drip
     model.say = lambda told: {"verdict": "keep", "lead_in": "This is what the terms say:"}
     assert refine(QUESTION, found, settings=model.settings) == found
+
+
+def test_a_redirect_is_not_followed(found: Answer, model: Model):
+    model.status, model.headers = 307, {"Location": "/elsewhere"}
+    model.say = lambda told: {"verdict": "keep", "lead_in": "This is what the terms say:"}
+    assert refine(QUESTION, found, settings=model.settings) == found
+    assert [told["path"] for told in model.heard] == ["/v1/chat/completions"]
+
+
+def test_a_packed_reply_is_not_unpacked(found: Answer, model: Model):
+    model.packed, model.headers = True, {"Content-Encoding": "gzip"}
+    model.say = lambda told: {"verdict": "keep", "lead_in": "This is what the terms say:"}
+    assert refine(QUESTION, found, settings=model.settings) == found
+    assert model.heard[0]["accepts"] == "identity"
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1/v1", "http://[bad", "ftp://127.0.0.1", "nonsense"])
