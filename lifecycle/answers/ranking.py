@@ -37,7 +37,7 @@ _POINTING = re.compile(
     r"(?:beschrieben|genannt|aufgeführt|erläutert|dargestellt|definiert)",
     re.IGNORECASE,
 )
-_TARGETS = "](# section clause article paragraph below above siehe nachstehend unten oben".split()
+_HINTS = ("](#", "section", "clause", "article", "paragraph", "below", "above", "siehe", "nachstehend", "unten", "oben")
 # With a model, the likeness of meaning counts whole and the words this much.
 WORDS = 0.5
 
@@ -140,7 +140,7 @@ class Index:
 def _points_on(text: str) -> bool:
     """Most texts are told by plain words, which is many times faster than the pattern."""
     small = text.lower()
-    return any(target in small for target in _TARGETS) and _POINTING.search(text) is not None
+    return any(hint in small for hint in _HINTS) and _POINTING.search(text) is not None
 
 
 def _reasons(
