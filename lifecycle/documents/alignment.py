@@ -94,6 +94,8 @@ def _alike(a: Side, b: Side) -> Iterator[tuple[int, int]]:
 
     Which may be is told by where each pair of words stands first and last; how alike they are, by all of their pairs.
     """
+    if not (a.free and b.free):
+        return
     first, last = dict[int, int](), dict[int, int]()
     for places, held in ((a.free, last), (reversed(a.free), first)):
         for i in places:
@@ -104,7 +106,7 @@ def _alike(a: Side, b: Side) -> Iterator[tuple[int, int]]:
         near = Counter(chain(map(first.__getitem__, known), map(last.__getitem__, known)))
         nearest = sorted(near, key=lambda i: (-near[i], i))[:NEAREST]
         scored += [(_likeness(a.pairs(i), b.pairs(j)), i, j) for i in nearest]
-    return ((i, j) for likeness, i, j in sorted(scored, key=lambda s: (-s[0], s[1:])) if likeness >= ALIKE)
+    yield from ((i, j) for likeness, i, j in sorted(scored, key=lambda s: (-s[0], s[1:])) if likeness >= ALIKE)
 
 
 def _likeness(a: Pairs, b: Pairs) -> float:

@@ -67,6 +67,7 @@ _NUMBERED = [
         (r"[A-Za-z]|[IVXLC]+|[ivxlc]+", r"[.)]+\s+"),
     )
 ]
+_PERHAPS_NUMBERED = re.compile(rf"[\d(（第제]|{_HAN}|[A-Za-z]{{1,6}}[.)]|{_WORDS}|{_ORDINALS}")
 # A paragraph needs a plainer number than a heading does: many begin with an amount.
 _PARAGRAPH = [
     re.compile(rf"({number}){after}")
@@ -93,6 +94,7 @@ _PROMISING = re.compile(
 # After a blank line, what stands at the margin and is no item goes on nothing above it, unless one of these is about:
 # fences, HTML that reaches over blank lines, link definitions, which hold for the whole text.
 _SEAM = re.compile(r"\n\n(?![ \t\n\ufeff+-]|\*(?!\*\w)|\d{1,9}[.)](?:\s|\Z))")
+_ONE_LINE = re.compile(r"(?:[^\W\d_]|\*\*\w|\d+(?:\.\d|\\)|[(（])[^\n\0]*\n+")  # that is a paragraph
 _MARKED = r"\\`*_\[\]<>&!"
 _MARKUP = re.compile(f"[{_MARKED}]")
 _PLAIN = rf"[^\s{_MARKED}#](?:[^\n{_MARKED}#]*[^\s{_MARKED}#])?"
@@ -180,6 +182,9 @@ def in_piece(piece: str, *, last: bool) -> tuple[Heading, ...]:
 
 def _parsed(piece: str, *, last: bool) -> Iterator[Heading]:
     environment: dict[str, Any] = {}
+    if not last and _ONE_LINE.fullmatch(piece):
+        yield from _of_paragraph(piece.strip(), environment, 0, piece.index("\n") + 1)
+        return
     starts = line_starts(piece)
     tokens = blocks(piece, environment)
     for place, (opening, inline) in enumerate(pairwise(tokens)):
@@ -209,6 +214,8 @@ def _heading(level: int, text: str, start: int, end: int) -> Heading:
 @lru_cache(maxsize=1024)
 def numbered(text: str) -> tuple[str, str]:
     """The number a heading is printed with, and its title."""
+    if not _PERHAPS_NUMBERED.match(text):
+        return "", text
     matches = (pattern.match(text) for pattern in _NUMBERED)
     match = next(filter(None, matches), None)
     return (match[1], text[match.end() :]) if match else ("", text)
@@ -222,21 +229,32 @@ def bare_number(number: str) -> str:
 def _in_paragraph(
     tokens: Sequence[Token], place: int, environment: dict[str, Any], start: int, line_end: int
 ) -> Iterator[Heading]:
-    content = tokens[place + 1].content
+    content, item = tokens[place + 1].content, _item(tokens, place)
+    if item:
+        alone = "\n" not in content and _stands_alone(tokens, place)
+        yield from _of_paragraph(content, environment, start, line_end, item=item, alone=alone)
+    elif tokens[place].level == 0:
+        yield from _of_paragraph(content, environment, start, line_end)
+
+
+def _of_paragraph(
+    content: str, environment: dict[str, Any], start: int, line_end: int, *, item: str = "", alone: bool = False
+) -> Iterator[Heading]:
+    """What a paragraph at the top level, or at the beginning of an item of a list there, begins by its first line."""
     line = content[:READ].partition("\n")[0].rstrip(" \\")
-    item, bold = _item(tokens, place), _BOLD.match(line)
-    alone = bool(item) and line == content and _stands_alone(tokens, place)
-    if not (bold or alone if item else tokens[place].level == 0 and _LIKELY.match(line)):
+    bold = _BOLD.match(line)
+    if not (bold or alone if item else _LIKELY.match(line)):
         return
-    text = " ".join(_read(line, environment).split())
+    children = spans(line, environment) if _MARKUP.search(line) else []
+    text = " ".join((spoken(children) if children else line).split())
     if _DATED.search(text):
         return
-    number, title = numbered(text)
-    if bold and _is_bold(spans(line, environment)) and _is_title(title or number):
+    number, title = numbered(text) if bold else ("", text)
+    if bold and _is_bold(children) and _is_title(title or number):
         yield Heading(0, BOLD + max(_depth(number) - 1, 0), item or number, title, "", start, line_end)
     elif not item:
         yield from _numbered_paragraph(text, start, line_end, whole=line == content)
-    elif alone and _is_title(text, stops=":"):
+    elif alone and line == content and _is_title(text, stops=":"):
         yield Heading(0, NUMBERED + 1, item, text, "", start, line_end)
 
 

@@ -85,8 +85,8 @@ def _of_dates(file: SourceFile, zone: ZoneInfo) -> list[str]:
     if file.published is not None:
         return dates.disagreements(file.text, locale=file.locale, on=on)
     day = dates.offered(file.text, locale=file.locale)
-    said = f"Came in as a draft. The text gives {day} as its date; if it was published then, say so in its front matter"
-    return [f"{said} (`published: {day}`), or import with --text-dates."] if day else []
+    said = f"Came in as a draft. The text gives {day} as its date; if it was published then, import with --text-dates"
+    return [f"{said}, or say so in its front matter (`published: {day}`) or its name ({day}.md)."] if day else []
 
 
 def _read_all(paths: list[Path], root: Path, report: ImportReport, **context: Any) -> Iterator[SourceFile]:

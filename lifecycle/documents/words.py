@@ -55,7 +55,11 @@ Part = tuple[EditKind, str]  # an edit in the making, perhaps of no text
 
 
 def words(text: str) -> list[str]:
-    return (WORD if _SPECIAL.search(text) else _PLAIN_WORD).findall(text)
+    return (WORD if _is_special(text) else _PLAIN_WORD).findall(text)
+
+
+def _is_special(text: str) -> bool:
+    return not text.isascii() and bool(_SPECIAL.search(text))
 
 
 def count(edits: Iterable[Edit], kind: EditKind) -> int:
@@ -84,7 +88,7 @@ def _parts(old: str, new: str) -> Iterator[Part]:
 
 def _parts_by_words(old: str, new: str) -> Iterator[Part]:
     # Gaps at even places, words at odd ones; a run of words lies at 2n+1, 2n+3, ...
-    a, b = ((_SPLIT if _SPECIAL.search(side) else _PLAIN_SPLIT).split(side) for side in (old, new))
+    a, b = ((_SPLIT if _is_special(side) else _PLAIN_SPLIT).split(side) for side in (old, new))
     at_old = at_new = 0
     for run in common(a[1::2], b[1::2]):
         first = 2 * run.old + 1, 2 * run.new + 1
@@ -152,13 +156,15 @@ def _edits(kept: str, removed: str, added: str) -> Iterator[Edit]:
 
 
 def common(a: Sequence[str], b: Sequence[str]) -> list[Run]:
-    """The runs of words that both have, in the order of both: as many words as there can be, less a few crumbs."""
-    numbers = {word: number for number, word in enumerate(dict.fromkeys((*a, *b)))}
-    runs = _longest(*(list(map(numbers.__getitem__, side)) for side in (a, b)))
+    """The runs of words that both have, in the order of both: as many words as there can be, less a few crumbs.
+
+    Words are compared by their hashes; should two share one, the run holds a pair of words that differ.
+    """
+    runs = _longest(a, b)
     return _without_crumbs(runs, len(a), len(b))
 
 
-def _longest(a: list[int], b: list[int]) -> list[Run]:
+def _longest(a: Sequence[str], b: Sequence[str]) -> list[Run]:
     """The longest common subsequence, exact up to CELLS; above that, exact between anchors."""
     if len(a) * len(b) <= CELLS:
         return _exact(a, b)
@@ -169,7 +175,7 @@ def _longest(a: list[int], b: list[int]) -> list[Run]:
     return _joined([Run(0, 0, head), *shifted, Run(len(a) - tail, len(b) - tail, tail)])
 
 
-def _exact(a: list[int], b: list[int]) -> list[Run]:
+def _exact(a: Sequence[str], b: Sequence[str]) -> list[Run]:
     if not a or not b:
         return []
     found = LCSseq.opcodes(a, b)
@@ -178,7 +184,7 @@ def _exact(a: list[int], b: list[int]) -> list[Run]:
     ]
 
 
-def _in_pieces(a: list[int], b: list[int]) -> list[Run]:
+def _in_pieces(a: Sequence[str], b: Sequence[str]) -> list[Run]:
     """Cut at phrases that each side has exactly once, in the order of both; the words of a piece without any differ."""
     for length in (16, 8, 4, 2, 1):
         anchors = _anchors(a, b, length)
@@ -196,13 +202,13 @@ def _in_pieces(a: list[int], b: list[int]) -> list[Run]:
     return runs
 
 
-def _anchors(a: list[int], b: list[int], length: int) -> list[tuple[int, int]]:
+def _anchors(a: Sequence[str], b: Sequence[str], length: int) -> list[tuple[int, int]]:
     places = [_once(side, length) for side in (a, b)]
     pairs = sorted((old, places[1][phrase]) for phrase, old in places[0].items() if phrase in places[1])
     return [pairs[n] for n in longest_rising([new for _, new in pairs])]
 
 
-def _once(side: list[int], length: int) -> dict[tuple[int, ...], int]:
+def _once(side: Sequence[str], length: int) -> dict[tuple[str, ...], int]:
     phrases = [tuple(side[n : n + length]) for n in range(len(side) - length + 1)]
     often = Counter(phrases)
     return {phrase: n for n, phrase in enumerate(phrases) if often[phrase] == 1}
