@@ -190,7 +190,7 @@ def extend(
 @app.command()
 def refuse(
     number: Number,
-    reason: Annotated[str, typer.Argument(help="The reasons, as the person will read them.")],
+    reason: Annotated[str, typer.Option("--reason", help="The reasons, as the person will read them.")],
     as_json: JsonFlag = False,
 ) -> None:
     """Refuse a request, with reasons; the person is told them, and where to complain."""

@@ -26,7 +26,7 @@ def test_an_extension_and_a_refusal_say_that_the_person_is_told(stocked: Assent,
     stocked.done("request", "open", "access", "My data", "--user", "ada")
     assert "its notice is owed" in stocked.done("request", "extend", 1, "--reason", "Two suppliers.").out
     assert "possible once" in stocked.refused("request", "extend", 1, "--reason", "Again.")
-    assert "refused and closed" in stocked.done("request", "refuse", 1, "There is none.").out
+    assert "refused and closed" in stocked.done("request", "refuse", 1, "--reason", "There is none.").out
     assert stocked.done("request", "show", 1, "--json").json["state"] == "refused"
 
 
