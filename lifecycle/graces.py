@@ -9,9 +9,9 @@ from sqlmodel import Session, col, select
 
 from lifecycle import history
 from lifecycle.bindings import deadline, mode_of
-from lifecycle.db import among
 from lifecycle.errors import Conflict, InvalidInput, NotFound, RuleRefused
 from lifecycle.models import Document, Engagement, Grace, User, Version
+from lifecycle.rows import among
 from lifecycle.states import Mode
 
 

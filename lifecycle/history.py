@@ -10,8 +10,8 @@ import rfc8785
 from sqlalchemy import insert
 from sqlmodel import Session, col, select
 
-from lifecycle.db import execute_many
 from lifecycle.models import Body, Event
+from lifecycle.rows import execute_many
 
 
 def record(session: Session, actor: str, verb: str, thing: str, thing_id: int, *, now: datetime, **facts: Any) -> Event:

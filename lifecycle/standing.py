@@ -18,11 +18,12 @@ from sqlalchemy import text
 from sqlmodel import Session, col, select
 
 from lifecycle import judging, users
-from lifecycle.db import Database, among
+from lifecycle.db import Database
 from lifecycle.judging import DocumentStanding as DocumentStanding
 from lifecycle.judging import day
 from lifecycle.lookups import Row
 from lifecycle.models import Grace, Termination, User
+from lifecycle.rows import among
 from lifecycle.states import ON_NOTICE, Decision, EngagementKind
 from lifecycle.timetable import Moment, Timetable, kept, timetable
 from lifecycle.verdicts import Fact, instant

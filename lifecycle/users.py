@@ -11,10 +11,11 @@ from sqlalchemy import bindparam, update
 from sqlmodel import Session, col, func, select
 
 from lifecycle import history
-from lifecycle.db import UTCDateTime, chunks, execute_many
+from lifecycle.db import UTCDateTime, chunks
 from lifecycle.errors import Conflict, InvalidInput, NotFound
 from lifecycle.models import User
 from lifecycle.notices import outbox
+from lifecycle.rows import execute_many
 
 FIELDS = ("email", "locale", "time_zone", "discord_id")
 

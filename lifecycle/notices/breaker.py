@@ -13,10 +13,11 @@ from sqlalchemy import delete, update
 from sqlmodel import Session, col, func, select
 
 from lifecycle import requests
-from lifecycle.db import fetch, insert_once
+from lifecycle.db import insert_once
 from lifecycle.models import Notice, RelayOutage, Request
 from lifecycle.models.notice import WAITING
 from lifecycle.notices.conversation import Reply
+from lifecycle.rows import fetch
 from lifecycle.states import Purpose
 
 REFUSALS = 3  # in a row, nothing having been let in between

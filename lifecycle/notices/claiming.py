@@ -14,7 +14,6 @@ from sqlalchemy import bindparam, insert, select, update
 from sqlmodel import Session, col
 
 from lifecycle import reminding
-from lifecycle.db import among, execute_many, fetch
 from lifecycle.errors import AssentError, InvalidInput
 from lifecycle.models import Attempt, Notice
 from lifecycle.models.notice import PENDING
@@ -23,6 +22,7 @@ from lifecycle.notices.composing import Written
 from lifecycle.notices.outbox import Due
 from lifecycle.notices.recording import Handover
 from lifecycle.notices.rendering import Renderer, renderer
+from lifecycle.rows import among, execute_many, fetch
 from lifecycle.settings import Settings
 from lifecycle.states import PENDING_STATUSES, AttemptOutcome, Channel, NoticeStatus, Purpose
 

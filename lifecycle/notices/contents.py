@@ -12,11 +12,11 @@ from babel.dates import format_date, format_time, get_timezone_name
 from sqlmodel import Session, col
 
 from lifecycle import bindings, clauses, clocks, effects, exits, graces, ledger, links, requests, standing, terminations
-from lifecycle.db import among, fetch
 from lifecycle.documents import store
 from lifecycle.models import Document, Engagement, Grace, Notice, Reply, Request, Termination, User, Version
 from lifecycle.notices.outbox import Due
 from lifecycle.notices.rendering import renderer
+from lifecycle.rows import among, fetch
 from lifecycle.settings import Settings
 from lifecycle.states import ANSWERS, EngagementKind, Mode, Purpose, add_calendar
 

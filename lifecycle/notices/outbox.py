@@ -9,10 +9,11 @@ from sqlalchemy import CursorResult, Integer, bindparam, update
 from sqlmodel import Session, col, func, select
 
 from lifecycle import history
-from lifecycle.db import fetch, insert_once
+from lifecycle.db import insert_once
 from lifecycle.errors import Conflict, InvalidInput, NotFound
 from lifecycle.models import Attempt, Campaign, Notice, User
 from lifecycle.models.notice import WAITING
+from lifecycle.rows import fetch
 from lifecycle.states import (
     MAX_DOUBTS,
     NOTICE_TRANSITIONS,

@@ -11,10 +11,10 @@ from sqlalchemy import bindparam, update
 from sqlmodel import Session, col, select
 
 from lifecycle import announcing, engagements, history, requests
-from lifecycle.db import among, execute_many, fetch
 from lifecycle.models import Attempt, Notice, Request, User, Version
 from lifecycle.notices import outbox
 from lifecycle.notices.conversation import Reply
+from lifecycle.rows import among, execute_many, fetch
 from lifecycle.settings import Settings
 from lifecycle.states import (
     MAX_DOUBTS,

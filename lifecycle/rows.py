@@ -1,0 +1,150 @@
+"""Rows by the thousand, written and read by the driver's own means: what is asked for each mail and each user."""
+
+import json
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any, TypeVar, cast
+
+from sqlalchemy import ARRAY, BigInteger, Integer, String, bindparam
+from sqlalchemy.engine import Dialect
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.dml import UpdateBase
+from sqlalchemy.sql.expression import FunctionElement, SelectBase
+from sqlalchemy.types import TypeDecorator, TypeEngine
+from sqlmodel import Session
+
+from lifecycle.db import chunks, driver, insert_into
+
+T = TypeVar("T")
+
+
+def execute_many(session: Session, statement: UpdateBase, rows: Sequence[dict[str, Any]], /, **same: Any) -> None:
+    """A statement for many rows by the driver's own means: SQLAlchemy's care for each row costs more than the row.
+
+    All rows name the same values, but for those that are the `same` in all. The statement is one of a module, never
+    built for the occasion.
+    """
+    connection = session.connection()
+    prepared = _prepared(statement, connection.dialect, (*rows[0], *same))
+    driver(connection).cursor().executemany(prepared.sql, prepared.bound(rows, same))
+
+
+def fetch(session: Session, kind: Callable[..., T], statement: SelectBase | UpdateBase, /, **values: Any) -> list[T]:
+    """The rows of a statement of a module by the driver's own means, a `kind` made of the columns of each."""
+    session.flush()
+    connection = session.connection()
+    prepared = _prepared(statement, connection.dialect, tuple(values))
+    cursor = driver(connection).cursor().execute(prepared.sql, prepared.bound([{}], values)[0])
+    return prepared.read(kind, cursor.fetchall())
+
+
+class _Prepared:
+    """A compiled statement, and how its values go to the driver and come back: column by column."""
+
+    def __init__(self, statement: UpdateBase | SelectBase, dialect: Dialect, names: tuple[str, ...]) -> None:
+        compiled: Any = statement.compile(dialect=dialect, column_keys=list(names))
+        self.sql = str(compiled)
+        self._names: Sequence[str] = compiled.positiontup if compiled.positional else list(compiled.params)
+        self._positional, to_driver = bool(compiled.positional), compiled._bind_processors
+        self._different = [(name, to_driver.get(name)) for name in dict.fromkeys(self._names)]
+        fixed = {name: value for name, value in compiled.params.items() if name not in names}
+        self._fixed = {name: _processed([value], to_driver.get(name))[0] for name, value in fixed.items()}
+        columns = compiled._result_columns if compiled._result_columns else []
+        self._from_driver = [column.type.dialect_impl(dialect).result_processor(dialect, None) for column in columns]
+
+    def bound(self, rows: Sequence[dict[str, Any]], same: dict[str, Any]) -> list[Any]:
+        """The rows as the driver takes them; what is one object in many rows is processed once."""
+        number = len(rows)
+        columns: dict[str, Sequence[Any]] = {}
+        for name, processor in self._different:
+            if name in self._fixed:
+                columns[name] = [self._fixed[name]] * number
+            elif name in same:
+                columns[name] = [processor(same[name]) if processor else same[name]] * number
+            else:
+                columns[name] = _processed([row[name] for row in rows], processor)
+        if not columns:
+            return [() if self._positional else {} for _ in rows]
+        if not self._positional:
+            return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+        return list(zip(*[columns[name] for name in self._names], strict=True))
+
+    def read(self, kind: Callable[..., T], rows: Sequence[tuple[Any, ...]]) -> list[T]:
+        """What is made of the driver's rows."""
+        columns = zip(zip(*rows, strict=True), self._from_driver, strict=True) if rows else ()
+        return list(map(kind, *(_processed(*column) for column in columns))) if rows else []
+
+
+def _processed(column: Sequence[Any], processor: Callable[[Any], Any] | None) -> Sequence[Any]:
+    if processor is None:
+        return column
+    processed = {key: processor(value) for key, value in {id(value): value for value in column}.items()}
+    return [processed[id(value)] for value in column]
+
+
+@lru_cache(maxsize=256)
+def _prepared(statement: UpdateBase | SelectBase, dialect: Dialect, names: tuple[str, ...]) -> _Prepared:
+    return _Prepared(statement, dialect, names)
+
+
+class Ids(TypeDecorator[Sequence[int]]):
+    """Any number of ids as one value."""
+
+    impl = String
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return dialect.type_descriptor(ARRAY(BigInteger) if dialect.name == "postgresql" else String())
+
+    def process_bind_param(self, value: Sequence[int] | None, dialect: Dialect) -> Any:
+        return list(value or ()) if dialect.name == "postgresql" else json.dumps(list(value or ()))
+
+
+class among(FunctionElement[int]):
+    """SQL for a column being one of the ids given as `name`: the same statement, however many these are."""
+
+    type = Integer()  # a Boolean would be compared with 1 on SQLite, which no index is used for
+    inherit_cache = True
+
+    def __init__(self, column: Any, name: str) -> None:
+        super().__init__(column, bindparam(name, type_=Ids()))
+
+
+@compiles(among, "sqlite")
+def _among_sqlite(element: Any, compiler: Any, **kw: Any) -> str:
+    column, ids = (compiler.process(clause, **kw) for clause in element.clauses)
+    return f"{column} IN (SELECT value FROM json_each({ids}))"  # noqa: S608  (a placeholder)
+
+
+@compiles(among, "postgresql")
+def _among_postgresql(element: Any, compiler: Any, **kw: Any) -> str:
+    column, ids = (compiler.process(clause, **kw) for clause in element.clauses)
+    return f"{column} = ANY({ids})"
+
+
+def insert_returning(
+    session: Session, model: type[Any], same: dict[str, Any], rows: Sequence[dict[str, Any]], *columns: str
+) -> Sequence[tuple[Any, ...]]:
+    """`insert_once` of rows that share what is the `same`; it answers with these columns of those that were new."""
+    names, found = tuple(rows[0]), list[tuple[Any, ...]]()
+    for some in chunks(rows, 50):
+        statement = _inserting(insert_into(session), cast(Any, model), tuple(same), names, len(some), columns)
+        own = {f"{name}_{nth}": row[name] for nth, row in enumerate(some) for name in names}
+        found += fetch(session, _row, statement, **same, **own)
+    return found
+
+
+@lru_cache(maxsize=256)
+def _inserting(
+    insert: Any, model: Any, same: tuple[str, ...], own: tuple[str, ...], rows: int, columns: tuple[str, ...]
+) -> Any:
+    """The statement that inserts so many rows at once."""
+    table = model.__table__
+    shared = {name: bindparam(name, type_=table.c[name].type) for name in same}
+    each = [{name: bindparam(f"{name}_{n}", type_=table.c[name].type) for name in own} for n in range(rows)]
+    values = [shared | row for row in each]
+    return insert(table).values(values).on_conflict_do_nothing().returning(*(table.c[name] for name in columns))
+
+
+def _row(*values: Any) -> tuple[Any, ...]:
+    return values
