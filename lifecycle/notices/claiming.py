@@ -75,8 +75,7 @@ _LEND = (
 _HELD = (
     select(col(Notice.id), col(Notice.claim))
     .where(among(col(Notice.id), "ids"), PENDING)
-    .order_by(col(Notice.id))
-    .with_for_update()
+    .with_for_update(skip_locked=True)  # another's since our lease ran out; two workers that wait would be a deadlock
 )
 _BEGIN = (
     update(Notice)
