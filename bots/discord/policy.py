@@ -127,10 +127,12 @@ def _status(session: Session, discord_id: str, locale: str, settings: Settings, 
     bound = {b.version.document_id: b for b in engagements.bound_versions(session, user, at=now)}
     lines = _ending_lines(found.termination, locale) if found.termination else []
     for document, item in zip(store.documents(session), found.documents, strict=True):
-        lines.append(f"**{plain(document.title)}**")
-        chain = store.chain(session, document.id)
+        chain, of_user = store.chain(session, document.id), bound.get(document.id)
+        shown = of_user.version if of_user else next(reversed(store.standing_chain(chain, now)), None)
+        title = store.body(session, shown, user.locale or locale).title if shown else document.title
+        lines.append(f"**{plain(title)}**")
         page = partial(links.version_url, settings, document.slug, locale=user.locale)
-        lines.append("- " + _bound_line(bound.get(document.id), page, locale))
+        lines.append("- " + _bound_line(of_user, page, locale))
         asked = next((version for version in chain if version.number == item.due_version), None)
         if asked is not None:
             answer = f"{settings.base_url}/answer/{links.answer_token(settings, user.id, asked.id, now=now)}"

@@ -64,7 +64,8 @@ def card(session: Session, request: Request, zone: ZoneInfo) -> Card:
     lines += _clock(request, zone)
     lines += [f"**{plain(request.subject)}**", *([quoted(request.details)] if request.details else [])]
     for again in requests.joined(session, request):
-        lines += [f"Asked again, {when(again.opened_at)}: **{plain(again.subject)}**", quoted(again.details)]
+        lines.append(f"Asked again, {when(again.opened_at)}: **{plain(again.subject)}**")
+        lines += [quoted(again.details)] if again.details else []
     for one in replies:
         lines += [f"Answer {one.nth}, {when(one.at)}: {fates[one.nth][0]}", quoted(one.text)]
     if refused:

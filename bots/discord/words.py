@@ -164,11 +164,11 @@ WORDS: dict[str, dict[str, str]] = {
         "form.subject.hint": "In wenigen Worten",
         "form.details": "Einzelheiten",
         "form.details.hint": "Was geschehen ist und was geschehen soll. Schreiben Sie nie Passwörter oder Schlüssel.",
-        "receipt": "Ihr Anliegen hat die Nummer **{number}**. Das Team antwortet per Direktnachricht, {closed}.",
+        "receipt": "Ihr Anliegen hat die Nummer **{number}**. Das Team antwortet per Direktnachricht{closed}.",
         "receipt.again": "Darum haben Sie schon gebeten: Ihr Anliegen hat die Nummer **{number}**. Das Team antwortet "
-        "per Direktnachricht, {closed}.",
-        "receipt.email": "oder per E-Mail, wenn Ihre für diesen Server geschlossen sind",
-        "receipt.no_email": "lassen Sie Ihre also für diesen Server offen",
+        "per Direktnachricht{closed}.",
+        "receipt.email": " oder per E-Mail, wenn Ihre für diesen Server geschlossen sind",
+        "receipt.no_email": "; lassen Sie Ihre also für diesen Server offen",
         "receipt.due": "Eine Antwort bekommen Sie bis {due}.",
         "receipt.proof": "Sie bekommen eine E-Mail mit einem Link: Öffnen Sie ihn, um zu zeigen, dass Sie es sind. "
         "Vorher wird nichts angerührt.",

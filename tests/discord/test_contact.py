@@ -53,6 +53,10 @@ async def test_a_claim_made_again_is_joined_to_the_first_and_staff_see_it_there(
     [card] = world.cards()
     assert "Asked again" in card.content
     assert "Hurry up." in card.content
+    world.clock.advance(minutes=2)
+    await world.contact("And now?", "")
+    await world.go_round()
+    assert world.card().content.endswith("**And now?**")
 
 
 async def test_who_has_an_address_on_record_is_told_of_the_link_that_proves_who_asks(world: World) -> None:

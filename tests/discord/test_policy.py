@@ -248,13 +248,27 @@ def test_each_state_that_asks_something_has_its_sentence_and_its_link():
     assert line("exempt", None, "de") == f"{version} brauchen Sie nicht anzunehmen."
 
 
+async def test_status_names_texts_in_the_language_of_the_account(terms: World) -> None:
+    terms.link(locale="de")
+
+    def publish_german(session) -> None:
+        texts = {"en": "# Privacy\n\nText.\n", "de": "# Datenschutz\n\nText.\n"}
+        document = store.create_document(session, "privacy", title="Privacy", now=NOW)
+        version = store.draft_version(session, document, texts, titles={"de": "Datenschutz"}, now=NOW)
+        publish(session, version, Publication(Mode.NOTICE, notify=False), zone=ZONE, now=NOW)
+
+    terms.database.run(publish_german)
+    status = await terms.alice.slash(terms.general, "policy status")
+    assert "**Datenschutz**\n" in status.response.content
+
+
 async def test_a_status_longer_than_a_message_comes_in_several_and_whole(terms: World) -> None:
     terms.link()
 
     def publish_many(session) -> None:
         for n in range(25):
             document = store.create_document(session, f"document-{n}", title=f"Document {n} of many", now=NOW)
-            version = store.draft_version(session, document, {"en": f"# {n}\n\nText.\n"}, now=NOW)
+            version = store.draft_version(session, document, {"en": f"# Document {n} of many\n\nText.\n"}, now=NOW)
             publish(session, version, Publication(Mode.EXPLICIT, deadline_days=14, notify=False), zone=ZONE, now=NOW)
 
     terms.database.run(publish_many)
