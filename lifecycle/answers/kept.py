@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from functools import cache
 from hashlib import sha256
@@ -41,6 +43,11 @@ def load(path: Path, body: str) -> Worked | None:
         return None
     if digest != _digest(content):
         return None
+    with _uncollected():
+        return _read(content, body)
+
+
+def _read(content: bytes, body: str) -> Worked:
     kept = from_json(content)
     found: list[Passage] = []
     for section, start, end, heading, leading, lead_in in kept["passages"]:
@@ -48,6 +55,18 @@ def load(path: Path, body: str) -> Worked | None:
         found.append(Passage(section, start, end, body[start:end], heading, led, lead_in))
     pieces = [Section(**{**piece, "path": tuple(piece["path"])}) for piece in kept["sections"]]
     return pieces, found, Words(kept["postings"], frozenset(kept["names"]), frozenset(kept["long"]))
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Nothing that is read is garbage, and looking through it again and again takes longer than to read it."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def save(path: Path, worked: Worked) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 from importlib.metadata import packages_distributions
@@ -41,6 +42,7 @@ def test_what_is_kept_is_what_is_read(tmp_path: Path):
     pieces, found, words = kept.load(path, BODY) or pytest.fail("nothing was kept")
     kept.save(path, (pieces, found[:1], words))
     assert len(sources.read(BODY, locale="en", kept_in=tmp_path).index.passages) == 1
+    assert gc.isenabled()  # paused while it is read, and for no longer
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
