@@ -10,7 +10,7 @@ from sqlmodel import Session
 
 from lifecycle import engagements, history, ledger, users
 from lifecycle.db import Database
-from lifecycle.documents import store
+from lifecycle.documents import store, texts
 from lifecycle.documents.publishing import Publication, publish, withdraw
 from lifecycle.errors import InvalidInput, RuleRefused
 from lifecycle.models import Trace, Version
@@ -43,7 +43,7 @@ def test_without_a_hash_the_text_in_the_users_language_was_shown(session: Sessio
 
 def test_a_hash_of_another_text_is_refused(session: Session) -> None:
     _, version = published_terms(session)
-    other = store.sha256("other words")
+    other = texts.sha256("other words")
     with pytest.raises(InvalidInput, match=f"SHA-256 '{other}' is not that of a text of version 1"):
         engage(session, add_user(session), version, K.ACCEPTED, sha256=other)
 

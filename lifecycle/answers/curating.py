@@ -12,7 +12,7 @@ from sqlmodel import Session, col, select
 from lifecycle import history
 from lifecycle.answers.language import Language
 from lifecycle.answers.sources import Source
-from lifecycle.documents import sections, store
+from lifecycle.documents import sections, store, texts
 from lifecycle.errors import Conflict, InvalidInput, NotFound
 from lifecycle.models import Document, Pin, PinPlace, Version
 
@@ -55,7 +55,7 @@ def pin(
     Raises InvalidInput for an unknown section or an unusable text, Conflict when the question is pinned already.
     """
     question, lead_in = " ".join(question.split()), " ".join(lead_in.split())
-    locale = store.check_locale(locale or document.default_locale)
+    locale = texts.check_locale(locale or document.default_locale)
     if not _terms(question, locale):
         raise InvalidInput(f"The question {question!r} has no word to know it again by.")
     if len(lead_in) > MAX_LEAD_IN:

@@ -10,7 +10,7 @@ from sqlmodel import Session
 from lifecycle import activity, clauses, engagements, graces, responses, shapes, standing, users
 from lifecycle.api import inputs
 from lifecycle.api.desk import Here, Shape
-from lifecycle.documents import store
+from lifecycle.documents import store, texts
 from lifecycle.states import EngagementKind
 
 router = APIRouter()
@@ -28,7 +28,7 @@ def get_standing(desk: Here, external_id: str) -> Shape:
 
 
 async def _names(request: Request) -> list[str]:
-    lines = store.decode(await request.body(), name="The body").splitlines()
+    lines = texts.decode(await request.body(), name="The body").splitlines()
     return [name.strip() for name in lines if name.strip()]
 
 

@@ -14,7 +14,7 @@ from lifecycle.answers.answering import Thresholds
 from lifecycle.answers.measuring import Ranked, Table
 from lifecycle.cli.desk import Desk, open_desk, read_file
 from lifecycle.cli.output import JsonFlag, print_json, print_line, print_table
-from lifecycle.documents import store
+from lifecycle.documents import store, texts
 from lifecycle.shapes import Shape
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
@@ -159,7 +159,7 @@ def dismiss(number: Number) -> None:
 
 
 def _fare(desk: Desk, file: Path, documents: list[str]) -> list[Ranked]:
-    questions = measuring.read_labelled(store.decode(read_file(file), name=str(file)), name=str(file))
+    questions = measuring.read_labelled(texts.decode(read_file(file), name=str(file)), name=str(file))
     return desk.database.read(measuring.fare, questions, settings=desk.settings, documents=documents, now=desk.now)
 
 

@@ -22,7 +22,7 @@ from lifecycle.cli.output import (
     print_note,
     spoken,
 )
-from lifecycle.documents import dates, publishing, store
+from lifecycle.documents import dates, publishing, store, texts
 from lifecycle.documents.dates import DateKind, TextDate
 from lifecycle.documents.publishing import Publication
 from lifecycle.documents.source_files import SourceFile, read_source
@@ -83,7 +83,7 @@ def _effective(dated: Mapping[str, Sequence[TextDate]], desk: Desk) -> str:
 def _read(path: Path, locale: str, desk: Desk) -> SourceFile:
     default = locale or desk.settings.default_locale
     source = read_source(read_file(path), path.name, locale=default, zone=desk.zone, now=desk.now)
-    return replace(source, locale=store.check_locale(locale)) if locale else source
+    return replace(source, locale=texts.check_locale(locale)) if locale else source
 
 
 def _draft(

@@ -4,7 +4,7 @@ from io import BytesIO
 from pathlib import PurePosixPath
 from zipfile import BadZipFile, ZipFile
 
-from lifecycle.documents import store
+from lifecycle.documents import texts
 from lifecycle.errors import InvalidInput
 
 MARKDOWN, HTML, WORD = {".md", ".markdown"}, {".html", ".htm"}, {".docx"}
@@ -39,7 +39,7 @@ def as_markdown(data: bytes, *, name: str) -> str:
     """
     suffix = PurePosixPath(name).suffix.lower()
     if suffix not in HTML | WORD:
-        return store.decode(data, name=name)
+        return texts.decode(data, name=name)
     try:
         return _from_html(data if suffix in HTML else _html_of_word(data, name))
     except RecursionError:

@@ -25,6 +25,7 @@ from lifecycle.documents.git_repository import Repository
 from lifecycle.documents.importing import ImportReport
 from lifecycle.documents.mapping import Target
 from lifecycle.documents.source_files import split_front_matter, title_of
+from lifecycle.documents.texts import check_text, sha256
 from lifecycle.errors import AssentError, InvalidInput
 from lifecycle.models import Body, Document, Origin, Version
 from lifecycle.states import DocumentKind, Mode
@@ -86,7 +87,7 @@ class _Known:
 
     def has_texts(self, version: Planned, texts: Mapping[str, _Text]) -> bool:
         """Whether it came in otherwise: from files, or from this history before it was rewritten."""
-        hashes = {locale: store.sha256(text.text) for locale, text in texts.items()}
+        hashes = {locale: sha256(text.text) for locale, text in texts.items()}
         return (version.slug, version.published_at, hashes) in self.others
 
 
@@ -100,9 +101,9 @@ def _known(session: Session, slugs: set[str], commits: set[str]) -> _Known:
         texts = defaultdict[int, Texts](dict)
         at: dict[int, datetime] = {}
         rows = select(Version.id, Version.published_at, Body.locale, Body.sha256).join(Body)
-        for id_, published_at, locale, sha256 in session.exec(rows.where(Version.document_id == document.id)):
+        for id_, published_at, locale, digest in session.exec(rows.where(Version.document_id == document.id)):
             if published_at is not None and sources.get(id_) not in commits:
-                texts[id_][locale], at[id_] = sha256, published_at
+                texts[id_][locale], at[id_] = digest, published_at
         known.others += [(document.slug, at[id_], texts[id_]) for id_ in texts]
     return known
 
@@ -154,7 +155,7 @@ class _Reader:
         text = self.last.get(held.blob)
         if text is None:
             whole = as_markdown(self.repository.read(held.blob), name=held.path)
-            text = store.check_text(split_front_matter(whole, name=held.path)[1])
+            text = check_text(split_front_matter(whole, name=held.path)[1])
         return _Text(held.target, held.target.title or title_of(text) or held.target.slug, text)
 
 

@@ -10,12 +10,12 @@ from pathlib import PurePosixPath
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from lifecycle.documents import store
 from lifecycle.documents.converting import MARKDOWN, as_markdown
 from lifecycle.documents.git_repository import Commit, Repository, short
 from lifecycle.documents.importing import ImportReport
 from lifecycle.documents.mapping import Rule, Target, archive_target, is_archive
 from lifecycle.documents.source_files import name_parts, slugify, split_front_matter
+from lifecycle.documents.texts import check_locale
 from lifecycle.errors import AssentError, InvalidInput
 from lifecycle.states import DocumentKind, Mode, parse_choice
 
@@ -135,7 +135,7 @@ class _Targets:
         slug = front.get("document") or slugify("-".join([*file.parent.parts, parts.get("slug") or ""]))
         return Target(
             str(slug),
-            store.check_locale(str(front.get("locale") or parts.get("locale") or self.wanted.locale)),
+            check_locale(str(front.get("locale") or parts.get("locale") or self.wanted.locale)),
             str(front.get("title") or ""),
             parse_choice(DocumentKind, str(front["kind"]), what="kind") if "kind" in front else None,
             parse_choice(Mode, str(front["mode"]), what="mode") if "mode" in front else None,

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from sqlmodel import Session, col, select
 
 from lifecycle.db import Database
-from lifecycle.documents import dates, publishing, store
+from lifecycle.documents import dates, publishing, store, texts
 from lifecycle.documents.converting import SUFFIXES
 from lifecycle.documents.source_files import SourceFile, read_source
 from lifecycle.errors import AssentError, Conflict, InvalidInput
@@ -167,7 +167,7 @@ def _add_locale(
     """Add a text in a new locale; a known text is left alone, a different one is refused."""
     for body in store.bodies(session, version):
         if body.locale == file.locale:
-            if body.sha256 != store.sha256(file.text):
+            if body.sha256 != texts.sha256(file.text):
                 raise Conflict(
                     f"{file.name}: version {version.number} of {document.slug!r} has another text already; "
                     "a stored version never changes. Give the new text a new number or date."
@@ -207,7 +207,7 @@ def _known(session: Session, document: Document, files: list[SourceFile]) -> Ver
     first, of_document = files[0], select(Version).where(Version.document_id == document.id)
     if first.number is not None:
         return session.exec(of_document.where(Version.number == first.number)).first()
-    hashes = [store.sha256(file.text) for file in files]
+    hashes = [texts.sha256(file.text) for file in files]
     same = of_document.join(Body).where(col(Body.sha256).in_(hashes))
     if first.published is None:
         return session.exec(same).first()

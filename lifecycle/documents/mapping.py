@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from lifecycle.documents.source_files import slugify
-from lifecycle.documents.store import check_locale
+from lifecycle.documents.texts import check_locale
 from lifecycle.errors import InvalidInput
 from lifecycle.states import DocumentKind, Mode, parse_choice
 

@@ -11,7 +11,7 @@ from typing import Any
 from sqlmodel import Session, col, select
 
 from lifecycle import history
-from lifecycle.documents import store
+from lifecycle.documents import store, texts
 from lifecycle.documents.markdown import plain
 from lifecycle.documents.sections import split
 from lifecycle.documents.sentences import sentences
@@ -76,7 +76,7 @@ def mark(
     marked.kind, marked.value, marked.made_at = kind, value, now
     session.add(marked)
     session.flush()
-    sha256 = store.sha256(sentence)
+    sha256 = texts.sha256(sentence)
     history.record(session, actor, "marked", "promise", marked.id, now=now, kind=kind.value, sentence_sha256=sha256)
     return marked
 

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import yaml
 from babel.localedata import locale_identifiers
 
-from lifecycle.documents import store
+from lifecycle.documents import texts
 from lifecycle.documents.converting import as_markdown
 from lifecycle.errors import InvalidInput
 from lifecycle.states import DocumentKind, Mode, parse_choice, require_aware
@@ -53,7 +53,7 @@ def read_source(data: bytes, name: str, *, locale: str, zone: ZoneInfo, now: dat
     """What a file asks for, by its front matter and its name. Raises InvalidInput that names the file and the fault."""
     front, text = split_front_matter(as_markdown(data, name=name), name=name)
     try:
-        store.check_text(text)
+        texts.check_text(text)
         return _source(front, text, name, locale=locale, zone=zone, now=now)
     except InvalidInput as error:
         raise InvalidInput(f"{name}: {error}") from None
@@ -104,7 +104,7 @@ def _source(
     return SourceFile(
         name=name,
         slug=slug,
-        locale=store.check_locale(str(front.get("locale") or parts.get("locale") or locale)),
+        locale=texts.check_locale(str(front.get("locale") or parts.get("locale") or locale)),
         text=text,
         title=str(front.get("title") or title_of(text) or slug),
         kind=parse_choice(DocumentKind, str(front["kind"]), what="kind") if "kind" in front else None,

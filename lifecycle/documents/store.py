@@ -1,6 +1,5 @@
 """Documents and their versions: kept, found, and derived at an instant."""
 
-import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -11,6 +10,7 @@ from sqlmodel import Session, col, func, select
 
 from lifecycle import history
 from lifecycle.documents import losses, sections
+from lifecycle.documents.texts import check_locale, check_text, sha256
 from lifecycle.errors import Conflict, InvalidInput, NotFound
 from lifecycle.models import Body, Document, SectionRow, Version
 from lifecycle.states import DocumentKind
@@ -30,7 +30,6 @@ RESERVED = {
     "static",
     "style",
 }
-LOCALE = re.compile(r"[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*\Z")
 
 
 def create_document(
@@ -55,13 +54,6 @@ def create_document(
     session.flush()
     history.record(session, actor, "created", "document", document.id, now=now, slug=slug, kind=kind.value)
     return document
-
-
-def check_locale(locale: str) -> str:
-    """The locale itself; raises InvalidInput unless it looks like 'en' or 'de-AT' (BCP 47)."""
-    if not LOCALE.match(locale):
-        raise InvalidInput(f"Locale {locale!r} is not a language tag such as 'en' or 'de-AT'.")
-    return locale
 
 
 def documents(session: Session) -> list[Document]:
@@ -212,28 +204,6 @@ def _text_before(session: Session, version: Version, locale: str) -> str | None:
         )
     )
     return session.exec(earlier.order_by(col(Version.number).desc()).limit(1)).first()
-
-
-def check_text(text: str) -> str:
-    """The text itself; raises InvalidInput when it is blank."""
-    if not text.strip():
-        raise InvalidInput("The text is empty. A version needs words.")
-    return text
-
-
-def decode(data: bytes, *, name: str) -> str:
-    """The text of a file; raises InvalidInput naming the first byte that is not UTF-8."""
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise InvalidInput(
-            f"{name} is not UTF-8: byte {data[error.start]:#04x} at offset {error.start}. Save it as UTF-8."
-        ) from None
-
-
-def sha256(text: str) -> str:
-    """The hash that names a body: SHA-256 of its UTF-8 bytes, in hex."""
-    return hashlib.sha256(text.encode("utf-8")).hexdigest()
 
 
 def versions(session: Session, document: Document) -> list[Version]:

@@ -9,7 +9,7 @@ import pytest
 from sqlmodel import Session, select
 
 from lifecycle.db import Database
-from lifecycle.documents import store
+from lifecycle.documents import store, texts
 from lifecycle.documents.importing import ImportReport, import_path
 from lifecycle.documents.source_files import split_front_matter
 from lifecycle.errors import InvalidInput
@@ -218,7 +218,7 @@ def test_every_real_policy_comes_in_and_comes_back_byte_for_byte(sqlite: Databas
     assert len(paths) >= 248
     for path in paths:
         data = path.read_bytes()
-        assert stored[store.sha256(data.decode())].encode() == data
+        assert stored[texts.sha256(data.decode())].encode() == data
 
 
 def test_an_interrupted_import_leaves_whole_versions_only(sqlite: Database, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, select
 
 from lifecycle.db import Database
-from lifecycle.documents import store
+from lifecycle.documents import store, texts
 from lifecycle.documents.publishing import Publication, publish, withdraw
 from lifecycle.errors import Conflict, InvalidInput, NotFound
 from lifecycle.models import Body, Document, Event, Version
@@ -32,7 +32,7 @@ def test_a_text_comes_back_byte_for_byte(database: Database) -> None:
     database.run(keep)
     kept = database.read(lambda session: session.exec(select(Body)).one())
     assert kept.text.encode() == TEXT.encode()
-    assert kept.sha256 == store.sha256(TEXT)
+    assert kept.sha256 == texts.sha256(TEXT)
 
 
 def test_versions_are_numbered_in_the_order_they_are_drafted(sqlite: Database) -> None:
