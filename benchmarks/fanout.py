@@ -25,7 +25,8 @@ from sqlalchemy import bindparam, text
 from sqlmodel import Session
 
 from benchmarks.instant import machine
-from lifecycle.db import Database, UTCDateTime
+from lifecycle.columns import UTCDateTime
+from lifecycle.db import Database
 from lifecycle.documents import store
 from lifecycle.documents.publishing import Publication, publish
 from lifecycle.notices import campaigns

@@ -27,7 +27,8 @@ from sqlalchemy import bindparam, text
 from sqlmodel import Session
 
 from lifecycle import standing, terminations, users
-from lifecycle.db import Database, UTCDateTime
+from lifecycle.columns import UTCDateTime
+from lifecycle.db import Database
 from lifecycle.documents import store
 from lifecycle.documents.publishing import Publication, publish
 from lifecycle.errors import DatabaseError

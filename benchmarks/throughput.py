@@ -35,9 +35,10 @@ from sqlalchemy import text
 from sqlmodel import Session, col, func, select
 
 from benchmarks.instant import machine
-from lifecycle.db import Database, insert_once
+from lifecycle.db import Database
 from lifecycle.documents import store
 from lifecycle.documents.publishing import Publication, publish
+from lifecycle.inserting import insert_once
 from lifecycle.models import Attempt, Engagement, MessageForm, Notice, User
 from lifecycle.notices import campaigns, keeping
 from lifecycle.notices.delivery import Dispatcher

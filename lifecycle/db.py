@@ -2,39 +2,26 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
-from datetime import UTC, datetime
 from threading import Lock
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import (
-    Boolean,
-    DateTime,
-    Double,
-    Enum,
-    Float,
-    Integer,
-    LargeBinary,
-    String,
     create_engine,
     event,
     inspect,
     text,
 )
-from sqlalchemy.engine import Connection, Dialect, Engine, make_url
+from sqlalchemy.engine import Connection, Engine, make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.expression import FunctionElement
-from sqlalchemy.types import JSON, BigInteger, TypeDecorator
 from sqlmodel import Session
 
 from lifecycle.errors import DatabaseError
 from lifecycle.lookups import LookUps, Row
 from lifecycle.settings import Settings, ensure_writable, resource
-from lifecycle.states import require_aware
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -52,84 +39,6 @@ PRAGMAS = {
     "secure_delete": "ON",
     "busy_timeout": str(BUSY_SECONDS * 1000),
 }
-
-
-class UTCDateTime(TypeDecorator[datetime]):
-    """An instant: aware UTC in Python, timestamptz on PostgreSQL, sortable text on SQLite."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        instant = value if value.tzinfo is UTC else require_aware(value)
-        return instant if dialect.name == "postgresql" else instant.replace(tzinfo=None)
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-class ExactText(TypeDecorator[str]):
-    """A text kept as its UTF-8 bytes: real policies hold NUL characters, which PostgreSQL's text cannot."""
-
-    impl = LargeBinary
-    cache_ok = True
-
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> bytes | None:
-        return None if value is None else value.encode("utf-8")
-
-    def process_result_value(self, value: bytes | None, dialect: Dialect) -> str | None:
-        return None if value is None else bytes(value).decode("utf-8")
-
-
-def text_enum(kind: type[Any]) -> Any:
-    """A column type that stores a StrEnum as its text value."""
-    return Enum(kind, native_enum=False, length=32, values_callable=lambda members: [m.value for m in members])
-
-
-# STRICT tables of SQLite know these names only; what a type means is kept on the Python side.
-STRICT_NAMES: dict[type[Any], str] = {
-    Boolean: "INTEGER",
-    BigInteger: "INTEGER",
-    DateTime: "TEXT",
-    Enum: "TEXT",
-    Double: "REAL",
-    Float: "REAL",
-    Integer: "INTEGER",
-    JSON: "TEXT",
-    LargeBinary: "BLOB",
-    String: "TEXT",
-}
-
-
-def _strict(name: str) -> Callable[..., str]:
-    return lambda element, compiler, **kw: name
-
-
-for _type, _name in STRICT_NAMES.items():
-    compiles(_type, "sqlite")(_strict(_name))
-
-
-class later_by(FunctionElement[datetime]):
-    """SQL for an instant plus a number of seconds: `later_by(instant, seconds)`."""
-
-    type = UTCDateTime()
-    inherit_cache = True
-
-
-@compiles(later_by, "sqlite")
-def _later_sqlite(element: Any, compiler: Any, **kw: Any) -> str:
-    instant, seconds = (compiler.process(clause, **kw) for clause in element.clauses)
-    return f"(strftime('%Y-%m-%d %H:%M:%f', {instant}, '+' || ({seconds}) || ' seconds') || '000')"
-
-
-@compiles(later_by, "postgresql")
-def _later_postgresql(element: Any, compiler: Any, **kw: Any) -> str:
-    instant, seconds = (compiler.process(clause, **kw) for clause in element.clauses)
-    return f"({instant} + ({seconds}) * interval '1 second')"
 
 
 class _Turns:
@@ -369,23 +278,6 @@ def _first_line(error: DBAPIError) -> str:
     return str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else type(error).__name__
 
 
-def chunks(items: Sequence[T], size: int) -> list[Sequence[T]]:
-    """`items` in runs of at most `size`, to stay below a database's limit of bound values."""
-    return [items[start : start + size] for start in range(0, len(items), size)]
-
-
-def insert_once(session: Session, model: type[Any], rows: Sequence[dict[str, Any]]) -> int:
-    """Insert the rows whose unique keys are new; how many were. Owing or recording a thing twice is harmless so."""
-    return sum(
-        _insert_new(session, insert_into(session)(model.__table__).values(list(some))) for some in chunks(rows, 200)
-    )
-
-
-def insert_selected(session: Session, model: type[Any], columns: Sequence[str], rows: Any) -> int:
-    """`INSERT … SELECT` of the rows whose unique keys are new; how many were."""
-    return _insert_new(session, insert_into(session)(model.__table__).from_select(list(columns), rows))
-
-
 def take_turn(session: Session, what: str) -> bool:
     """Whether this transaction alone does `what` until it ends. On SQLite one writes at a time anyway."""
     if session.get_bind().dialect.name == "sqlite":
@@ -406,18 +298,3 @@ def writers(session: Session, model: type[Any]) -> set[str]:
         " AND pid IS DISTINCT FROM pg_backend_pid()"
     )
     return set(session.execute(held, {"name": model.__tablename__}).scalars())
-
-
-def insert_into(session: Session) -> Any:
-    """The database's own INSERT, which can leave out rows whose unique keys are there."""
-    if session.get_bind().dialect.name == "sqlite":
-        from sqlalchemy.dialects.sqlite import insert
-    else:
-        from sqlalchemy.dialects.postgresql import insert  # type: ignore[assignment]
-    return insert
-
-
-def _insert_new(session: Session, insert: Any) -> int:
-    # Without preserve_rowcount SQLAlchemy answers -1 for an INSERT on PostgreSQL.
-    options = {"preserve_rowcount": True}
-    return session.connection().execute(insert.on_conflict_do_nothing(), execution_options=options).rowcount

@@ -10,8 +10,8 @@ from sqlmodel import Session
 
 from lifecycle import graces, ledger
 from lifecycle.bindings import asking, binding, mode_of, pending
-from lifecycle.db import chunks
 from lifecycle.documents import store
+from lifecycle.inserting import chunks
 from lifecycle.models import Document, Engagement, User, Version
 from lifecycle.states import EngagementKind, Mode
 

@@ -16,8 +16,8 @@ from pydantic_core import from_json, to_json
 from sqlalchemy import CursorResult, delete, update
 from sqlmodel import Session, col, select
 
-from lifecycle.db import chunks, insert_once
 from lifecycle.errors import InvalidInput
+from lifecycle.inserting import chunks, insert_once
 from lifecycle.models import IdempotencyKey
 
 KEPT = timedelta(hours=24)

@@ -9,7 +9,7 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, func, select
 
 from lifecycle import history
-from lifecycle.db import chunks, insert_once
+from lifecycle.inserting import chunks, insert_once
 from lifecycle.models import Engagement, User, Version
 from lifecycle.rows import among, insert_returning
 from lifecycle.states import ANSWERS, ON_NOTICE, EngagementKind, Mode

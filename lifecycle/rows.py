@@ -13,7 +13,8 @@ from sqlalchemy.sql.expression import FunctionElement, SelectBase
 from sqlalchemy.types import TypeDecorator, TypeEngine
 from sqlmodel import Session
 
-from lifecycle.db import chunks, driver, insert_into
+from lifecycle.db import driver
+from lifecycle.inserting import chunks, insert_into
 
 T = TypeVar("T")
 

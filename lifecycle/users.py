@@ -11,8 +11,9 @@ from sqlalchemy import bindparam, update
 from sqlmodel import Session, col, func, select
 
 from lifecycle import history
-from lifecycle.db import UTCDateTime, chunks
+from lifecycle.columns import UTCDateTime
 from lifecycle.errors import Conflict, InvalidInput, NotFound
+from lifecycle.inserting import chunks
 from lifecycle.models import User
 from lifecycle.notices import outbox
 from lifecycle.rows import execute_many

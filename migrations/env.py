@@ -10,7 +10,8 @@ from sqlmodel import SQLModel
 from sqlmodel.sql.sqltypes import AutoString
 
 import lifecycle.models  # noqa: F401  (fills the metadata)
-from lifecycle.db import Database, ExactText, UTCDateTime
+from lifecycle.columns import ExactText, UTCDateTime
+from lifecycle.db import Database
 from lifecycle.settings import load_settings
 
 # How our column types are written down in a migration, so that old ones never import the code of today.

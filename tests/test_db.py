@@ -10,8 +10,10 @@ from sqlalchemy import bindparam, literal, select, text, update
 from sqlmodel import Session, col
 
 from lifecycle import users
-from lifecycle.db import Database, UTCDateTime, insert_once, later_by, migrations, open_database
+from lifecycle.columns import UTCDateTime, later_by
+from lifecycle.db import Database, migrations, open_database
 from lifecycle.errors import ConfigurationError, DatabaseError, InvalidInput
+from lifecycle.inserting import insert_once
 from lifecycle.models import User
 from lifecycle.rows import among, execute_many, fetch, insert_returning
 from lifecycle.settings import Settings

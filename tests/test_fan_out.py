@@ -4,9 +4,10 @@ from sqlalchemy import text
 from sqlmodel import Session
 
 from lifecycle import standing
-from lifecycle.db import Database, insert_once
+from lifecycle.db import Database
 from lifecycle.documents import store
 from lifecycle.documents.publishing import Publication, publish
+from lifecycle.inserting import insert_once
 from lifecycle.models import User
 from lifecycle.notices import campaigns
 from lifecycle.states import Mode

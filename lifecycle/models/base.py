@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlmodel import Field, SQLModel
 
-from lifecycle.db import UTCDateTime, text_enum
+from lifecycle.columns import UTCDateTime, text_enum
 
 SQLModel.metadata.naming_convention = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",

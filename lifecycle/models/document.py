@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlalchemy import JSON, Text, UniqueConstraint
 
-from lifecycle.db import ExactText
+from lifecycle.columns import ExactText
 from lifecycle.models.base import STRICT, Field, SQLModel, choice, instant, key, maybe_instant
 from lifecycle.states import DocumentKind, Mode, OnObjection, PromiseKind
 

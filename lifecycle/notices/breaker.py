@@ -13,7 +13,7 @@ from sqlalchemy import delete, update
 from sqlmodel import Session, col, func, select
 
 from lifecycle import requests
-from lifecycle.db import insert_once
+from lifecycle.inserting import insert_once
 from lifecycle.models import Notice, RelayOutage, Request
 from lifecycle.models.notice import WAITING
 from lifecycle.notices.conversation import Reply

@@ -12,7 +12,9 @@ from sqlalchemy import ColumnElement, String, case, cast, func, literal
 from sqlmodel import Session, col, select
 
 from lifecycle import history
-from lifecycle.db import UTCDateTime, insert_once, insert_selected, later_by, take_turn, writers
+from lifecycle.columns import UTCDateTime, later_by
+from lifecycle.db import take_turn, writers
+from lifecycle.inserting import insert_once, insert_selected
 from lifecycle.models import Campaign, Notice, Termination, User, Version
 from lifecycle.notices import outbox
 from lifecycle.notices.outbox import BAD_ADDRESS, MAILABLE, NO_ADDRESS

@@ -8,7 +8,7 @@ from sqlalchemy import update
 from sqlmodel import Session, col, select
 
 from lifecycle import history
-from lifecycle.db import chunks
+from lifecycle.inserting import chunks
 from lifecycle.models import Attempt, Notice, Report
 from lifecycle.notices import keeping, outbox
 from lifecycle.personal import ERASED

@@ -7,7 +7,7 @@ from threading import get_ident
 import zstandard
 from sqlmodel import Session, select
 
-from lifecycle.db import insert_once
+from lifecycle.inserting import insert_once
 from lifecycle.models import MessageForm, Notice
 from lifecycle.notices.outbox import Due
 

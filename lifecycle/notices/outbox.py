@@ -9,8 +9,8 @@ from sqlalchemy import CursorResult, Integer, bindparam, update
 from sqlmodel import Session, col, func, select
 
 from lifecycle import history
-from lifecycle.db import insert_once
 from lifecycle.errors import Conflict, InvalidInput, NotFound
+from lifecycle.inserting import insert_once
 from lifecycle.models import Attempt, Campaign, Notice, User
 from lifecycle.models.notice import WAITING
 from lifecycle.rows import fetch

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session, select
 
-from lifecycle.db import insert_once
+from lifecycle.inserting import insert_once
 from lifecycle.models import RelayBucket
 from lifecycle.settings import Settings
 

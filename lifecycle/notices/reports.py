@@ -12,8 +12,8 @@ from datetime import datetime
 from sqlmodel import Session, select
 
 from lifecycle import announcing, engagements, history, requests
-from lifecycle.db import insert_once
 from lifecycle.errors import NotYet
+from lifecycle.inserting import insert_once
 from lifecycle.models import Document, Notice, Report, User, Version
 from lifecycle.notices import addresses, bounces, outbox, recording
 from lifecycle.notices.addresses import Post

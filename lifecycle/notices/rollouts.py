@@ -11,7 +11,7 @@ from sqlalchemy import CursorResult, func, update
 from sqlmodel import Session, col, select
 
 from lifecycle import history
-from lifecycle.db import later_by
+from lifecycle.columns import later_by
 from lifecycle.errors import Conflict, InvalidInput, NotFound
 from lifecycle.models import Campaign, Document, Notice, User, Version
 from lifecycle.notices import campaigns

@@ -27,9 +27,10 @@ from typing import IO
 
 from sqlmodel import Session, col, func, select
 
-from lifecycle.db import Database, insert_once, open_database
+from lifecycle.db import Database, open_database
 from lifecycle.documents import store
 from lifecycle.documents.publishing import Publication, publish
+from lifecycle.inserting import insert_once
 from lifecycle.models import Attempt, Engagement, Notice, User
 from lifecycle.settings import Settings, load_settings
 from lifecycle.states import MAX_DOUBTS, AttemptOutcome, EngagementKind, Mode, NoticeStatus
