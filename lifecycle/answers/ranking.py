@@ -38,6 +38,20 @@ _POINTING = re.compile(
     re.IGNORECASE,
 )
 _HINTS = ("](#", "section", "clause", "article", "paragraph", "below", "above", "siehe", "nachstehend", "unten", "oben")
+# What readers must not do says little of what they ask whether we do.
+OF_OTHERS = 0.6
+_ASKS_OF_US = re.compile(
+    r"\W*(?:(?:so|and|but|hey|please|pls),? )?(?:do|does|did|will|would|are|have|is|can|could) (?:you|u|ya|they)\b"
+    r"(?! (?:allow|let|permit|forbid|prohibit|ban|tolerate|mind|require|need))"
+    r"|\W*(?:\w+t ihr|(?!dürfen|müssen|erlauben|verbieten)\w+en sie)\b",
+    re.IGNORECASE,
+)
+_FORBIDS = re.compile(
+    r"\W*(?:(?:in addition|furthermore|also),? )?(?:you|users?|customers?|members?) "
+    r"(?:may|must|shall|can|will|agree|are|should)(?:n't| ?not)\b"
+    r"|\W*(?:sie|nutzer|kunden|ihr|du) (?:dürfen|können|müssen|sollen|dürft|darfst)\b[^.;]{0,60}\b(?:nicht|keine\w*)\b",
+    re.IGNORECASE,
+)
 # With a model, the likeness of meaning counts whole and the words this much.
 WORDS = 0.5
 
@@ -104,6 +118,8 @@ class Index:
             having = self._words.places(shape)
             scores = {n: score if n in having else LACKING * score for n, score in scores.items()}
         scores = {n: score * self._worth[n] for n, score in scores.items()}
+        if _ASKS_OF_US.match(question):
+            scores = {n: OF_OTHERS * s if _FORBIDS.match(self.passages[n].text) else s for n, s in scores.items()}
         best = sorted(scores, key=lambda n: (-scores[n], n))[:k]
         return [Hit(self.passages[n], scores[n], _reasons(parts, asked.words, n)) for n in best]
 

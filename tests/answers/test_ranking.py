@@ -143,6 +143,25 @@ def test_a_heading_helps_but_the_text_itself_counts_more():
     assert [hit.passage.section for hit in hits] == [1, 0]
 
 
+@pytest.mark.parametrize(
+    ("locale", "body", "of_us", "of_readers"),
+    [
+        ("en", "# T\n\n## Resale\n\nYou may not sell access on.\n", "Do you sell my data?", "May I sell my access?"),
+        (
+            "de",
+            "# T\n\n## Verkauf\n\nSie dürfen den Zugang nicht verkaufen.\n",
+            "Verkaufen Sie meine Daten?",
+            "Darf ich meinen Zugang verkaufen?",
+        ),
+    ],
+)
+def test_what_readers_must_not_do_is_no_answer_to_what_we_do(locale, body, of_us, of_readers):
+    read = index(body, locale)
+    [ours], [theirs] = read.search(of_us), read.search(of_readers)
+    assert ours.score < BY_WORDS.answered
+    assert ours.score < theirs.score
+
+
 def test_link_targets_are_not_searched():
     found = [Passage(0, 0, 1, "See [here](https://example.com/refunds) for more.", "")]
     assert Index(found, locale="en").search("refunds") == []
