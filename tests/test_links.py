@@ -27,7 +27,7 @@ def test_a_token_names_the_user_and_the_version(make_settings: MakeSettings) -> 
 def test_a_token_lasts_for_half_a_year(make_settings: MakeSettings) -> None:
     settings, token = make_settings(), answer_token(make_settings(), 7, 3, now=NOW)
     assert read_answer_token(settings, token, now=NOW + 180 * DAY - TICK) == (7, 3)
-    with pytest.raises(InvalidInput, match=r"expired\. Ask for a new one by replying"):
+    with pytest.raises(InvalidInput, match=r"expired\. Ask for a new one: write to us"):
         read_answer_token(settings, token, now=NOW + 180 * DAY)
 
 

@@ -47,7 +47,12 @@ def test_a_few_wrong_answers_are_put_up_with_for_many_right_ones():
     assert tune(ranked).answered < 0.5
 
 
-ranked = st.builds(Ranked, st.sampled_from([YES, NO]), st.floats(0, 2, allow_subnormal=False), st.sampled_from([1, 2, 3, None]))
+ranked = st.builds(
+    Ranked,
+    st.sampled_from([YES, NO]),
+    st.integers(0, 200).map(lambda percent: percent / 100),
+    st.sampled_from([1, 2, 3, None]),
+)
 
 
 @given(st.lists(ranked, min_size=1, max_size=30))
