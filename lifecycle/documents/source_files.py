@@ -13,6 +13,7 @@ from babel.localedata import locale_identifiers
 
 from lifecycle.documents import texts
 from lifecycle.documents.converting import as_markdown
+from lifecycle.documents.markdown import plain
 from lifecycle.errors import InvalidInput
 from lifecycle.states import DocumentKind, Mode, parse_choice, require_aware
 
@@ -151,7 +152,11 @@ def _instant(value: Any, zone: ZoneInfo, what: str) -> datetime | None:
         raise InvalidInput(f"{what} {value!r} is not a date such as 2026-01-31.") from None
 
 
+_HEADING = re.compile(r"^(?:#{1,6}[ \t]+(.+?)[ \t]*#*|(\S.*)\r?\n=+)[ \t]*\r?$", re.MULTILINE)
+
+
 def title_of(text: str) -> str:
-    """The first ATX heading, or nothing."""
-    found = re.search(r"^#{1,6}[ \t]+(.+?)[ \t]*#*[ \t]*$", text, re.MULTILINE)
-    return found[1].strip() if found else ""
+    """What the first heading says, without its mark-up; nothing where it has a number, so heads a section only."""
+    found = _HEADING.search(text)
+    title = plain(found[1] or found[2]).strip() if found else ""
+    return "" if re.match(r"\W*\d", title) else title

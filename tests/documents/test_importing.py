@@ -11,7 +11,7 @@ from sqlmodel import Session, select
 from lifecycle.db import Database
 from lifecycle.documents import store, texts
 from lifecycle.documents.importing import ImportReport, import_path
-from lifecycle.documents.source_files import split_front_matter
+from lifecycle.documents.source_files import read_source, split_front_matter
 from lifecycle.errors import InvalidInput
 from lifecycle.models import Body, Document, Engagement, Notice, SectionRow, Version
 from lifecycle.states import DocumentKind, Mode
@@ -244,3 +244,18 @@ def test_sessions_see_the_sections_of_an_imported_text(sqlite: Database, tmp_pat
         return "".join(body.text[row.start : row.end] for row in store.section_rows(session, body))
 
     assert sqlite.read(joined) == TEXT
+
+
+@pytest.mark.parametrize(
+    ("text", "title"),
+    [
+        ("# Terms of **Use** \\& more #\n", "Terms of Use & more"),
+        ("Terms\n=====\n\n# 1. Scope\n", "Terms"),
+        ("# [Terms](https://acme.example)\r\n", "Terms"),
+        ("1\\. SCOPE\n==========\n\nWords.\n", "d"),
+        ("## 4.1 Description\n", "d"),
+        ("Words alone.\n", "d"),
+    ],
+)
+def test_a_document_is_called_what_its_first_heading_says_unless_that_has_a_number(text: str, title: str) -> None:
+    assert read_source(text.encode(), "d.md", locale="en", zone=ZONE, now=NOW).title == title
