@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 
 from lifecycle.documents.sections import split
 from lifecycle.web.markup import text_html
@@ -62,7 +63,7 @@ NAMED: dict[str, Callable[[int], str]] = {
 def measure(name: str) -> None:
     text = NAMED[name](1)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    shown, found = (seconds(lambda work=work: work(text)) for work in (text_html, split))
+    shown, found = (seconds(partial(work, text)) for work in (text_html, split))
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
     verdict = "" if max(shown, found) <= BAR_SECONDS and grown <= BAR_MB else "  over the bar"
     print(f"{name:32}{len(text) / 1e6:7.1f} MB{shown:9.2f} s{found:9.2f} s{grown:8.0f} MB{verdict}", flush=True)
