@@ -195,11 +195,8 @@ def _is_looked_after(world: World, termination: int) -> bool:
 def notices_are_kept_and_bounded(world: World, ledger: Ledger, memory: Memory) -> None:
     """Rules 6 and 7: one of a kind, never lost, one legal status, never more than two copies."""
     rows = world.rows("SELECT * FROM notices")
-    kinds = [
-        (r["purpose"], r["version_id"], r["termination_id"], r["user_id"], r["channel"])
-        for r in rows
-        if r["purpose"] != "acceptance_reminder"
-    ]
+    about = ("purpose", "version_id", "termination_id", "request_id", "reply_id", "user_id", "channel")
+    kinds = [tuple(row[name] for name in about) for row in rows if row["purpose"] != "acceptance_reminder"]
     assert len(kinds) == len(set(kinds)), "owed twice"
     now_statuses = {row["id"]: row["status"] for row in rows}
     assert memory.statuses.keys() <= now_statuses.keys(), "a notice was lost"
