@@ -12,7 +12,8 @@ from typing import Any
 from sqlalchemy import create_engine
 
 Row = tuple[Any, ...]
-PRAGMAS = ("query_only=ON", "trusted_schema=OFF", "busy_timeout=30000", "mmap_size=268435456")
+# SQLite maps at most 2 GB of its file; what lies beyond is read through a cache far too small for it.
+PRAGMAS = ("query_only=ON", "trusted_schema=OFF", "busy_timeout=30000", "mmap_size=2147418112")
 IDLE = 8  # connections that wait for the next question
 
 
