@@ -15,25 +15,22 @@ import sys
 import time
 from base64 import b64decode, b64encode
 from bisect import bisect_right
-from collections import defaultdict
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 
-from tests.crash.sink import Copy, Sink, at_once_or_later
+from tests.crash.sink import Arrivals, Copy, Sink, at_once_or_later
 
 ROOT = Path(__file__).parents[2]
 
 
-class Relay:
+class Relay(Arrivals):
     """The relay seen from outside: as `Sink`, and `kill`, after which another takes its place at once."""
 
     def __init__(self, seed: int = 0) -> None:
-        self.copies: defaultdict[str, list[Copy]] = defaultdict(list)
+        super().__init__()
         self._door = socket.create_server(("127.0.0.1", 0), backlog=1024)
         self._lives: list[float] = []
-        self._arrival = asyncio.Condition()
         self._listening: set[asyncio.Task[None]] = set()
         self._seed = seed
 
@@ -77,26 +74,11 @@ class Relay:
     def url(self) -> str:
         return f"smtp://127.0.0.1:{self._door.getsockname()[1]}"
 
-    @property
-    def total(self) -> int:
-        return sum(map(len, self.copies.values()))
-
-    @property
-    def repeated(self) -> int:
-        return self.total - len(self.copies)
-
-    async def until(self, holds: Callable[[], bool]) -> None:
-        """Wait for an arrival after which this holds."""
-        async with self._arrival:
-            await self._arrival.wait_for(holds)
-
     async def _listen(self, told: asyncio.StreamReader) -> None:
         while (line := await told.readline()).endswith(b"\n"):  # the last may be cut off
             address, at, opened_at, message = json.loads(line)
             life = bisect_right(self._lives, opened_at)
-            self.copies[address].append(Copy(datetime.fromtimestamp(at, UTC), life, b64decode(message)))
-            async with self._arrival:
-                self._arrival.notify_all()
+            await self.add(address, Copy(datetime.fromtimestamp(at, UTC), life, b64decode(message)))
 
 
 class Teller(Sink):

@@ -51,15 +51,41 @@ def at_once_or_later(rng: random.Random) -> Callable[[str], Awaitable[str]]:
     return answer
 
 
-class Sink:
+class Arrivals:
+    """The copies that came, by address, and those who wait for one."""
+
+    def __init__(self) -> None:
+        self.copies: defaultdict[str, list[Copy]] = defaultdict(list)
+        self._arrival = asyncio.Condition()
+
+    @property
+    def total(self) -> int:
+        return sum(map(len, self.copies.values()))
+
+    @property
+    def repeated(self) -> int:
+        """How many copies were not somebody's first."""
+        return self.total - len(self.copies)
+
+    async def until(self, holds: Callable[[], bool]) -> None:
+        """Wait for an arrival after which this holds."""
+        async with self._arrival:
+            await self._arrival.wait_for(holds)
+
+    async def add(self, address: str, copy: Copy) -> None:
+        self.copies[address].append(copy)
+        async with self._arrival:
+            self._arrival.notify_all()
+
+
+class Sink(Arrivals):
     """A copy counts from its last byte on, as with a relay that dies before it could answer."""
 
     def __init__(self, answer: Callable[[str], Awaitable[str]] = take, *, door: socket.socket | None = None) -> None:
-        self.copies: defaultdict[str, list[Copy]] = defaultdict(list)  # by address
+        super().__init__()
         self.life = 0
         self.answer = answer
         self._door = door
-        self._arrival = asyncio.Condition()
         self._open: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> "Sink":
@@ -78,20 +104,6 @@ class Sink:
     @property
     def url(self) -> str:
         return f"smtp://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
-
-    @property
-    def total(self) -> int:
-        return sum(map(len, self.copies.values()))
-
-    @property
-    def repeated(self) -> int:
-        """How many copies were not somebody's first."""
-        return self.total - len(self.copies)
-
-    async def until(self, holds: Callable[[], bool]) -> None:
-        """Wait for an arrival after which this holds."""
-        async with self._arrival:
-            await self._arrival.wait_for(holds)
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.create_task(self._serve(reader, writer))
@@ -123,6 +135,4 @@ class Sink:
         return self.life
 
     async def _keep(self, address: str, life: float, message: bytes) -> None:
-        self.copies[address].append(Copy(datetime.now(UTC), int(life), message))
-        async with self._arrival:
-            self._arrival.notify_all()
+        await self.add(address, Copy(datetime.now(UTC), int(life), message))
