@@ -96,13 +96,22 @@ class Copy:
 
 
 @dataclass
+class Use:
+    """A use as the host reported it, and what each document had announced last by then."""
+
+    user: str
+    at: datetime
+    announced: set[int]
+
+
+@dataclass
 class Ledger:
     """Everything that happened, in order."""
 
     versions: list[Published] = field(default_factory=list)
     answers: list[tuple[str, int, str, datetime]] = field(default_factory=list)
     told: dict[tuple[str, int], datetime] = field(default_factory=dict)
-    used: list[tuple[str, datetime]] = field(default_factory=list)
+    used: list[Use] = field(default_factory=list)
     ended: dict[int, Ended] = field(default_factory=dict)
     copies: list[Copy] = field(default_factory=list)
     graces: list[Given] = field(default_factory=list)
@@ -170,12 +179,17 @@ class Ledger:
     def used_on(self, user: str, version: Published, at: datetime) -> bool:
         told = self.told.get((user, version.id))
         return told is not None and any(
-            who == user and told < used <= at and self._announced_last(version, used) for who, used in self.used
+            use.user == user and told < use.at <= at and version.id in use.announced for use in self.used
         )
 
-    def _announced_last(self, version: Published, at: datetime) -> bool:
-        announced = [v for v in self.standing(version.document, at) if v.mode != "editorial"]
-        return announced[-1:] == [version]
+    def use(self, user: str, at: datetime) -> None:
+        """The host reports it. What is published later, be it at the same instant, was not what the user used."""
+        announced = [self._announced_last(document, at) for document in {v.document for v in self.versions}]
+        self.used.append(Use(user, at, {version.id for version in announced if version is not None}))
+
+    def _announced_last(self, document: str, at: datetime) -> Published | None:
+        announced = [v for v in self.standing(document, at) if v.mode != "editorial"]
+        return announced[-1] if announced else None
 
     def stayed_silent(self, user: str, version: Published, at: datetime) -> bool:
         due = self.deadline(user, version)

@@ -177,7 +177,7 @@ class Rules(RuleBasedStateMachine):
         """The host reports activity, perhaps late. It ends a termination by inactivity before its effect."""
         name, at = self.user(pick), self.now - age
         self.run(activity.record, [(name, at)], now=self.now)
-        self.ledger.used.append((name, at))
+        self.ledger.use(name, at)
         self._see_what_ended()
         for ended in self.ledger.ended.values() if at == self.now else ():
             if ended.user == name and ended.by == "inactivity" and not ended.over(at):
@@ -559,7 +559,7 @@ class Rules(RuleBasedStateMachine):
                 assert ended.ends <= self.now
                 ended.undone = ended.ends
             elif undone and ended.undone is None:
-                last = max(at for name, at in self.ledger.used if name == ended.user)
+                last = max(use.at for use in self.ledger.used if use.user == ended.user)
                 since = ended.since()
                 assert ended.by == "inactivity"
                 assert since is None or last < since
