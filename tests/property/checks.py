@@ -127,10 +127,11 @@ def binding_is_justified(session: Session, user: User, ledger: Ledger, memory: M
             if found is not None:
                 assert found.version.id in may, "bound by nothing on record"
                 assert found.proof.user_id == user.id
-                assert found.proof.at <= found.since <= at
+                assert max(found.since, found.proof.at) <= at
                 then = binding(versions, known, found.since)
-                assert then is not None
-                assert then.version.id == found.version.id
+                assert then is not None  # perhaps by a proof that was withdrawn since, when a later one took its place
+                assert (then.version.id, then.since) == (found.version.id, found.since)
+                assert then.proof.at <= found.since
                 before = binding(versions, known, found.since - timedelta(microseconds=1))
                 assert before is None or before.version.id != found.version.id
             if must:
