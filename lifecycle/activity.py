@@ -11,8 +11,9 @@ from sqlmodel import Session
 
 from lifecycle import deeming, standing, terminations, users
 from lifecycle.errors import AssentError, InvalidInput
+from lifecycle.instants import require_aware
 from lifecycle.models import User
-from lifecycle.states import Initiator, require_aware
+from lifecycle.states import Initiator
 
 
 @dataclass(slots=True)

@@ -9,18 +9,10 @@ from sqlmodel.sql.expression import SelectOfScalar
 
 from lifecycle import history, requests
 from lifecycle.errors import Conflict, InvalidInput
+from lifecycle.instants import add_calendar
 from lifecycle.models import Notice, Termination, User
 from lifecycle.notices import outbox
-from lifecycle.states import (
-    PROVEN_STATUSES,
-    Channel,
-    Initiator,
-    NoticeStatus,
-    Purpose,
-    RequestKind,
-    ToldBy,
-    add_calendar,
-)
+from lifecycle.states import PROVEN_STATUSES, Channel, Initiator, NoticeStatus, Purpose, RequestKind, ToldBy
 
 
 def announce(session: Session, termination: Termination, user: User, *, due_at: datetime, now: datetime) -> None:

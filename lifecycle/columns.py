@@ -10,7 +10,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.expression import FunctionElement
 from sqlalchemy.types import JSON, BigInteger, TypeDecorator
 
-from lifecycle.states import require_aware
+from lifecycle.instants import require_aware
 
 
 class UTCDateTime(TypeDecorator[datetime]):

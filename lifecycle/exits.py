@@ -12,6 +12,7 @@ from sqlmodel import Session
 
 from lifecycle import ledger, regimes
 from lifecycle.documents import store
+from lifecycle.instants import in_utc
 from lifecycle.models import Engagement, User, Version
 from lifecycle.states import EngagementKind
 
@@ -26,7 +27,7 @@ class ExitRight:
     source: str
 
     def __str__(self) -> str:
-        return f"version {self.version} of {self.document}, until {self.until:%Y-%m-%d %H:%M} UTC ({self.source})"
+        return f"version {self.version} of {self.document}, until {in_utc(self.until)} ({self.source})"
 
 
 def exit_rights(session: Session, user: User, *, zone: ZoneInfo, now: datetime) -> list[ExitRight]:

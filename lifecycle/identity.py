@@ -6,10 +6,11 @@ from sqlmodel import Session
 
 from lifecycle import history, links, requests
 from lifecycle.errors import Conflict, InvalidInput, RuleRefused
+from lifecycle.instants import add_calendar
 from lifecycle.models import Notice, Request, User
 from lifecycle.notices import outbox
 from lifecycle.settings import Settings
-from lifecycle.states import Purpose, RequestKind, add_calendar
+from lifecycle.states import Purpose, RequestKind
 
 BY_LINK = "mailed link"
 

@@ -11,10 +11,11 @@ from sqlmodel.sql.expression import SelectOfScalar
 from lifecycle import deadlines, deeming, effects, erasure, idempotency, ledger, reminding, terminations
 from lifecycle.db import Database
 from lifecycle.errors import AssentError, Conflict, RuleRefused
+from lifecycle.instants import add_calendar
 from lifecycle.models import Engagement, Notice, Request, Termination, User
 from lifecycle.notices import campaigns, outbox, rollouts
 from lifecycle.settings import Settings
-from lifecycle.states import PENDING_STATUSES, Initiator, Mode, NoticeStatus, Purpose, add_calendar
+from lifecycle.states import PENDING_STATUSES, Initiator, Mode, NoticeStatus, Purpose
 
 CHUNK = 500
 Job = Callable[[Database, Settings, datetime], int]

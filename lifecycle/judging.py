@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from pydantic_core import to_json
 
 from lifecycle import bindings
+from lifecycle.instants import in_utc
 from lifecycle.models import Grace, Version
 from lifecycle.states import Decision, EngagementKind, Mode
 from lifecycle.timetable import Course
@@ -140,9 +141,9 @@ def _asked(declined: bool, named: str, older: str, due_by: datetime, now: dateti
     verb = "was declined; it may still be accepted" if declined else "must be accepted"
     if due_by <= now:
         state = "declined" if declined else "overdue"
-        return Decision.BLOCK, state, f"{named.capitalize()} {verb}; the deadline was {day(due_by)}."
+        return Decision.BLOCK, state, f"{named.capitalize()} {verb}; the deadline was {in_utc(due_by)}."
     state = "declined" if declined else "must_accept"
-    return Decision.WARN, state, f"{named.capitalize()} {verb} by {day(due_by)}; {older}."
+    return Decision.WARN, state, f"{named.capitalize()} {verb} by {in_utc(due_by)}; {older}."
 
 
 def _milder(
@@ -153,9 +154,5 @@ def _milder(
     if mode is Mode.SILENCE and EngagementKind.DECLINED in about:
         return "declined", f"Declined {named}; {older}.", None
     if mode is Mode.SILENCE:
-        return "may_object", f"Told of {named}; it binds unless there is an objection by {day(due_by)}.", due_by
+        return "may_object", f"Told of {named}; it binds unless there is an objection by {in_utc(due_by)}.", due_by
     return "told", f"Told of {named}; it binds by the next use. Until then {older}.", None
-
-
-def day(instant: datetime) -> str:
-    return f"{instant:%Y-%m-%d %H:%M} UTC"

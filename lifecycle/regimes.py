@@ -9,7 +9,7 @@ from importlib.resources import files
 from zoneinfo import ZoneInfo
 
 from lifecycle.errors import InvalidInput, RuleRefused
-from lifecycle.states import add_business_days, add_calendar
+from lifecycle.instants import add_business_days, add_calendar
 
 # What a notice may be asked to hold, as people call it.
 NEEDS = {

@@ -13,11 +13,12 @@ from sqlmodel import Session, col, select
 
 from lifecycle import bindings, graces, ledger
 from lifecycle.documents import store
+from lifecycle.instants import add_calendar
 from lifecycle.models import Engagement, Grace, Notice, User, Version
 from lifecycle.notices import outbox
 from lifecycle.notices.outbox import Due
 from lifecycle.settings import Settings
-from lifecycle.states import Mode, Purpose, add_calendar
+from lifecycle.states import Mode, Purpose
 
 REPLACED = "a later reminder takes its place"
 EVERYONE = 0  # no key of a user: what is given to all counts for it, and nothing else

@@ -19,8 +19,8 @@ from sqlmodel import Session, col, select
 
 from lifecycle import judging, users
 from lifecycle.db import Database
+from lifecycle.instants import in_utc
 from lifecycle.judging import DocumentStanding as DocumentStanding
-from lifecycle.judging import day
 from lifecycle.lookups import Row
 from lifecycle.models import Grace, Termination, User
 from lifecycle.rows import among
@@ -284,11 +284,11 @@ def _ending(session: Session, user_id: int, now: datetime) -> Ending | None:
 
 def _ending_why(ending: Ending) -> str:
     access = f"Access to {ending.scope}" if ending.scope else "Access"
-    until = f" until {day(ending.ends_at)}" if ending.ends_at is not None else ""
+    until = f" until {in_utc(ending.ends_at)}" if ending.ends_at is not None else ""
     if ending.stayed_at is not None:
         return "A termination is decided; it has no effect while an appeal against it is open."
     if ending.takes_effect_at is None:
         return "A termination is decided; it waits for the proof that its notice was sent."
     reason = f": {ending.reason}" if ending.reason else "."
     verb = "ended at" if ending.in_effect else "will end at"
-    return f"{access} {verb} {day(ending.takes_effect_at)}{until}{reason}"
+    return f"{access} {verb} {in_utc(ending.takes_effect_at)}{until}{reason}"

@@ -9,10 +9,11 @@ from sqlmodel import Session, col, select
 from lifecycle import announcing, causes, clauses, effects, exits, history
 from lifecycle.causes import Cause as Cause
 from lifecycle.errors import Conflict, InvalidInput, NotFound
+from lifecycle.instants import add_calendar, in_utc
 from lifecycle.models import Ground, Notice, Termination, User
 from lifecycle.notices import outbox
 from lifecycle.standing import open_termination
-from lifecycle.states import PROVEN_STATUSES, Initiator, NoticeStatus, Purpose, add_calendar
+from lifecycle.states import PROVEN_STATUSES, Initiator, NoticeStatus, Purpose
 
 USED_AGAIN = "The service was used again."  # the one reason that is ours; the mails say it in the reader's language
 
@@ -91,7 +92,7 @@ def override(
         raise InvalidInput("Give the reason for the override; it is recorded and shown with the termination.")
     fixed = termination.takes_effect_at
     if fixed is not None:
-        raise Conflict(f"Termination {termination.id} needs no override: its effect is fixed for {_day(fixed)}.")
+        raise Conflict(f"Termination {termination.id} needs no override: its effect is fixed for {in_utc(fixed)}.")
     termination.overridden_at, termination.override_reason = now, reason
     termination.takes_effect_at = max(now, termination.effective_at)
     session.add(termination)
@@ -116,9 +117,8 @@ def rescind(
     """Take a termination back before it takes effect; who was told of it is told of this too."""
     _require_open(termination, "rescinded")
     if termination.takes_effect_at is not None and termination.takes_effect_at <= now:
-        raise Conflict(
-            f"Termination {termination.id} is in effect since {_day(termination.takes_effect_at)}; reinstate the user."
-        )
+        since = in_utc(termination.takes_effect_at)
+        raise Conflict(f"Termination {termination.id} is in effect since {since}; reinstate the user.")
     _require_reason(reason)
     termination.rescinded_at, termination.undo_reason = now, reason
     session.add(termination)
@@ -171,11 +171,7 @@ def cancel_inactivity(session: Session, user: User, *, activity_at: datetime, no
 def _require_open(termination: Termination, verb: str) -> None:
     for state, at in (("rescinded", termination.rescinded_at), ("reinstated", termination.reinstated_at)):
         if at is not None:
-            raise Conflict(f"Termination {termination.id} was {state} at {_day(at)}; it cannot be {verb}.")
-
-
-def _day(instant: datetime) -> str:
-    return f"{instant:%Y-%m-%d %H:%M} UTC"
+            raise Conflict(f"Termination {termination.id} was {state} at {in_utc(at)}; it cannot be {verb}.")
 
 
 def _require_reason(reason: str) -> None:

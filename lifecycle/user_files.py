@@ -19,8 +19,8 @@ from lifecycle import engagements, users
 from lifecycle.db import Database
 from lifecycle.documents import store
 from lifecycle.errors import AssentError, Conflict, InvalidInput
+from lifecycle.instants import require_aware
 from lifecycle.models import User, Version
-from lifecycle.states import require_aware
 
 BATCH = 500
 COLUMNS = ("external_id", *users.FIELDS, "bound", "bound_at")

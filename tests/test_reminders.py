@@ -12,11 +12,12 @@ from sqlmodel import Session
 from lifecycle import jobs, ledger, reminding, users
 from lifecycle.bindings import deadline
 from lifecycle.db import Database
+from lifecycle.instants import add_calendar
 from lifecycle.models import Notice, Version
 from lifecycle.notices import claiming, outbox
 from lifecycle.scheduler import Clockwork
 from lifecycle.settings import Settings, load_settings
-from lifecycle.states import EngagementKind, Mode, NoticeStatus, add_calendar
+from lifecycle.states import EngagementKind, Mode, NoticeStatus
 from tests.conftest import NOW
 from tests.crash.sink import Sink
 from tests.helpers import DAY, HOUR, TICK, ZONE, add_user, engage, next_version, published_terms, tell

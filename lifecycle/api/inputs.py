@@ -5,17 +5,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from lifecycle.states import (
-    DocumentKind,
-    Emergency,
-    EngagementKind,
-    Initiator,
-    Mode,
-    OnObjection,
-    RequestKind,
-    ToldBy,
-    require_aware,
-)
+from lifecycle.instants import require_aware
+from lifecycle.states import DocumentKind, Emergency, EngagementKind, Initiator, Mode, OnObjection, RequestKind, ToldBy
 
 Instant = Annotated[datetime, AfterValidator(require_aware)]
 

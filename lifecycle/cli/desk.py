@@ -14,8 +14,8 @@ import typer
 
 from lifecycle.db import Database, open_database
 from lifecycle.errors import InvalidInput
+from lifecycle.instants import add_calendar
 from lifecycle.settings import Settings, load_settings
-from lifecycle.states import add_calendar
 
 RELATIVE = re.compile(r"([+-])(\d{1,9})(s|min|h|d|w)\Z")
 UNITS = {"s": timedelta(seconds=1), "min": timedelta(minutes=1), "h": timedelta(hours=1)}

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from lifecycle import history
 from lifecycle.db import Database
 from lifecycle.errors import AssentError
+from lifecycle.instants import in_utc
 from lifecycle.notices import breaker, preview, signing
 from lifecycle.notices.composing import compose
 from lifecycle.notices.rendering import Rendered, renderer
@@ -81,7 +82,7 @@ def _database(settings: Settings) -> Iterator[Finding]:
         database.require_current()
         yield Finding(Level.OK, "database", f"{database.shown_url} is at this release's {database.revision()}")
         if outage := database.read(breaker.outage):
-            since = f"{outage.since:%Y-%m-%d %H:%M} UTC"
+            since = in_utc(outage.since)
             yield Finding(Level.FAULT, "mail relay", f"Since {since} it refuses everything, so no mail is tried.")
         problems = database.read(history.verify)
         yield from (Finding(Level.FAULT, "history", problem) for problem in problems)

@@ -8,10 +8,11 @@ from zoneinfo import ZoneInfo
 
 from sqlmodel import Session, col, func, select
 
+from lifecycle.instants import add_calendar
 from lifecycle.models import Campaign, User
 from lifecycle.notices import campaigns
 from lifecycle.notices.outbox import MAILABLE
-from lifecycle.states import Channel, Mode, add_calendar, answer_deadline
+from lifecycle.states import Channel, Mode, answer_deadline
 
 HOUR, MINUTE, TICK = timedelta(hours=1), timedelta(minutes=1), timedelta(microseconds=1)
 MOST_DAYS = 366

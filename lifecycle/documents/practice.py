@@ -12,9 +12,10 @@ from sqlmodel import Session
 from lifecycle.documents import dates, store
 from lifecycle.documents.promises import Promise, promises
 from lifecycle.documents.wordings import ADDRESS, calendar
+from lifecycle.instants import add_calendar
 from lifecycle.models import Version
 from lifecycle.settings import Settings
-from lifecycle.states import PromiseKind, add_calendar
+from lifecycle.states import PromiseKind
 
 
 @dataclass(frozen=True, slots=True)

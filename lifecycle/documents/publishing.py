@@ -12,9 +12,10 @@ from lifecycle.documents import planning, practice, review, store, survival
 from lifecycle.documents.planning import Day, MailPlan, Unreached
 from lifecycle.documents.practice import Plan, Practice
 from lifecycle.errors import Conflict, InvalidInput, RuleRefused
+from lifecycle.instants import add_calendar
 from lifecycle.models import Campaign, Document, Notice, Version
 from lifecycle.notices import campaigns, outbox, rollouts
-from lifecycle.states import Channel, Mode, OnObjection, add_calendar
+from lifecycle.states import Channel, Mode, OnObjection
 
 MAX_DAYS = 3650
 MANY_MAILS = 1000

@@ -15,7 +15,8 @@ from lifecycle.documents import texts
 from lifecycle.documents.converting import as_markdown
 from lifecycle.documents.markdown import plain
 from lifecycle.errors import InvalidInput
-from lifecycle.states import DocumentKind, Mode, parse_choice, require_aware
+from lifecycle.instants import require_aware
+from lifecycle.states import DocumentKind, Mode, parse_choice
 
 NAME = re.compile(
     r"(?:(?P<date>\d{4}-\d{2}-\d{2})|(?P<number>\d{1,9})|(?P<slug>.+?))(?:\.(?P<locale>[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*))?\Z"

@@ -13,12 +13,13 @@ from sqlmodel import Session, col
 
 from lifecycle import bindings, clauses, clocks, effects, exits, graces, ledger, links, requests, standing, terminations
 from lifecycle.documents import store
+from lifecycle.instants import add_calendar
 from lifecycle.models import Document, Engagement, Grace, Notice, Reply, Request, Termination, User, Version
 from lifecycle.notices.outbox import Due
 from lifecycle.notices.rendering import renderer
 from lifecycle.rows import among, fetch
 from lifecycle.settings import Settings
-from lifecycle.states import ANSWERS, EngagementKind, Mode, Purpose, add_calendar
+from lifecycle.states import ANSWERS, EngagementKind, Mode, Purpose
 
 ANSWERABLE = {Mode.EXPLICIT, Mode.SILENCE}
 ENDINGS = {Purpose.TERMINATION_NOTICE, Purpose.TERMINATION_EFFECTIVE, Purpose.INACTIVITY_WARNING}
