@@ -9,7 +9,7 @@ from datetime import datetime
 
 from sqlmodel import Session
 
-from lifecycle import deeming, standing, terminations, users
+from lifecycle import deeming, endings, terminations, users
 from lifecycle.errors import AssentError, InvalidInput
 from lifecycle.instants import require_aware
 from lifecycle.models import User
@@ -53,7 +53,7 @@ def _checked(at: datetime, now: datetime) -> datetime:
 
 
 def _cancel_inactivity(session: Session, uses: Mapping[int, Sequence[datetime]], *, now: datetime) -> None:
-    for user_id, found in standing.open_terminations(session, list(uses)).items():
+    for user_id, found in endings.open_terminations(session, list(uses)).items():
         if found.initiated_by is Initiator.INACTIVITY:
             user = session.get_one(User, user_id)
             any(terminations.cancel_inactivity(session, user, activity_at=at, now=now) for at in uses[user_id])

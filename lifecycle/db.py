@@ -83,7 +83,7 @@ class Database:
         return self._transact(self._reader, work, *args, **kwargs)
 
     def look_up(self, statement: str, **values: Any) -> list[Row]:
-        """The rows of one reading statement, as the driver gives them: instants are text on SQLite.
+        """The rows of one reading statement, as the driver gives them: instants are text, in UTC.
 
         Raises DatabaseError when the database cannot be used.
         """

@@ -10,6 +10,7 @@ from sqlalchemy import delete, update
 from sqlmodel import Session, col, func, or_, select
 
 from lifecycle import effects, history, idempotency, requests, terminations
+from lifecycle.endings import open_termination
 from lifecycle.errors import Conflict, InvalidInput, NotFound, RuleRefused
 from lifecycle.models import (
     Choice,
@@ -28,7 +29,6 @@ from lifecycle.models import (
 )
 from lifecycle.notices import forgetting
 from lifecycle.personal import ERASED, STAYS
-from lifecycle.standing import open_termination
 from lifecycle.states import Initiator, RequestOutcome
 from lifecycle.terminations import Cause
 

@@ -5,12 +5,14 @@ A session, its transaction and a check of the connection cost several times what
 
 import re
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Generator, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import create_engine
 
+T = TypeVar("T")
 Row = tuple[Any, ...]
 # SQLite maps at most 2 GB of its file; what lies beyond is read through a cache far too small for it.
 PRAGMAS = ("query_only=ON", "trusted_schema=OFF", "busy_timeout=30000", "mmap_size=2147418112")
@@ -28,7 +30,10 @@ class LookUps:
         self._idle: deque[Any] = deque()  # SQLAlchemy's pool takes as long as the question
 
     def rows(self, statement: str, values: Mapping[str, Any]) -> list[Row]:
-        """All rows, in the driver's own types. `statement` names its values `:so`; raises the driver's errors."""
+        """All rows, in the driver's own types, but instants as text, in UTC: as objects they cost as much again.
+
+        `statement` names its values `:so`; raises the driver's errors.
+        """
         sql = statement if self._sqlite else _pyformat(statement)
         while True:
             try:
@@ -47,12 +52,17 @@ class LookUps:
 
     def _connect(self) -> Any:
         words, options = self._arguments
-        if not self._sqlite:
-            return self._dialect.loaded_dbapi.connect(*words, **options, autocommit=True)
-        options = {**options, "isolation_level": None, "check_same_thread": False}
-        connection = self._dialect.loaded_dbapi.connect(*words, **options)
-        for pragma in PRAGMAS:
-            connection.execute(f"PRAGMA {pragma}")
+        if self._sqlite:
+            options = {**options, "isolation_level": None, "check_same_thread": False}
+            connection = self._dialect.loaded_dbapi.connect(*words, **options)
+            for pragma in PRAGMAS:
+                connection.execute(f"PRAGMA {pragma}")
+        else:
+            from psycopg.types.string import TextLoader  # here: most commands on SQLite never need psycopg
+
+            connection = self._dialect.loaded_dbapi.connect(*words, **options, autocommit=True)
+            connection.execute("SET TimeZone TO 'UTC'")
+            connection.adapters.register_loader("timestamptz", TextLoader)
         return connection
 
     def _put_back(self, connection: Any) -> None:
@@ -64,6 +74,18 @@ class LookUps:
     def close(self) -> None:
         while self._idle:
             self._idle.pop().close()
+
+
+def one_ahead(items: Iterator[T]) -> Generator[T, None, None]:
+    """The same items, none of them None: each is made in a thread while the one before it is used.
+
+    What making one raises is raised in its place. Who stops early waits for the one being made, and no thread is left.
+    """
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="assent-ahead") as thread:
+        coming = thread.submit(next, items, None)
+        while (item := coming.result()) is not None:
+            coming = thread.submit(next, items, None)
+            yield item
 
 
 @cache

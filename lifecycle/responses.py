@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 from sqlmodel import Session
 
 from lifecycle import engagements, ledger, requests, terminations
+from lifecycle.endings import open_termination
 from lifecycle.models import Document, Engagement, User, Version
-from lifecycle.standing import open_termination
 from lifecycle.states import EngagementKind, Initiator, OnObjection, RequestKind
 
 

@@ -5,7 +5,7 @@ an open termination or a deadline of their own.
 """
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -15,15 +15,14 @@ from zoneinfo import ZoneInfo
 
 from pydantic_core import to_json
 from sqlalchemy import text
-from sqlmodel import Session, col, select
+from sqlmodel import Session, select
 
-from lifecycle import judging, users
+from lifecycle import endings, judging, users
 from lifecycle.db import Database
-from lifecycle.instants import in_utc
+from lifecycle.endings import Ending
 from lifecycle.judging import DocumentStanding as DocumentStanding
-from lifecycle.lookups import Row
-from lifecycle.models import Grace, Termination, User
-from lifecycle.rows import among
+from lifecycle.lookups import Row, one_ahead
+from lifecycle.models import Grace, User
 from lifecycle.states import ON_NOTICE, Decision, EngagementKind
 from lifecycle.timetable import Moment, Timetable, kept, timetable
 from lifecycle.verdicts import Fact, instant
@@ -31,7 +30,7 @@ from lifecycle.verdicts import Fact, instant
 ALLOW = Decision.ALLOW
 SEVERITY = [Decision.ALLOW, Decision.WARN, Decision.BLOCK]
 BOUNCED = EngagementKind.BOUNCED.value
-STREAMED = 500  # users in one look-up of a stream
+STREAMED = 1000  # users in one look-up of a stream
 
 _WHO = """
 SELECT u.id, u.external_id, (SELECT m.token FROM timetable_marks m) AS token,
@@ -44,9 +43,9 @@ SELECT me.id, me.external_id, me.token, me.special, e.version_id, e.kind, e.at, 
 FROM ({who}) me LEFT JOIN engagements e ON e.user_id = me.id ORDER BY {order}e.at, e.id"""
 BY_ID = _FACTS.format(who=_WHO.format(which="u.id = :who LIMIT 1"), order="")
 BY_NAME = _FACTS.format(who=_WHO.format(which="u.external_id = :who LIMIT 1"), order="")
-MANY = {
+MANY = {  # who they are is settled before their facts are joined, so what is asked of each is asked once
     "sqlite": "u.external_id IN (SELECT value FROM json_each(:who)) LIMIT -1",
-    "postgresql": "u.external_id = ANY(:who)",
+    "postgresql": "u.external_id = ANY(:who) OFFSET 0",
 }
 
 
@@ -58,26 +57,7 @@ class Standing:
     decision: Decision
     why: str
     documents: list[DocumentStanding]
-    termination: "Ending | None" = None
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """A termination that is open: decided, perhaps in effect."""
-
-    id: int
-    initiated_by: str
-    in_effect: bool
-    takes_effect_at: datetime | None
-    reason: str
-    scope: str = ""
-    ends_at: datetime | None = None
-    stayed_at: datetime | None = None
-
-    @property
-    def blocks(self) -> bool:
-        """What ends a part of the service leaves the rest open."""
-        return self.in_effect and not self.scope
+    termination: Ending | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,21 +103,19 @@ def stream(
     database: Database, external_ids: Iterable[str], *, zone: ZoneInfo, now: datetime
 ) -> Iterator[tuple[str, Standing | None]]:
     """The standing of each of these users at one instant, in their order; None for one who is not known."""
-    ids = iter(external_ids)
-    while some := list(islice(ids, STREAMED)):
-        found = {rows[0][1]: _stand(rows, table, own, zone, now) for rows, table, own in _look_up(database, some, now)}
+    for some, known in _look_up(database, external_ids, now):
+        found = {rows[0][1]: _stand(rows, table, own, zone, now) for rows, table, own in known}
         yield from ((name, found.get(name)) for name in some)
 
 
 def to_lines(database: Database, external_ids: Iterable[str], *, zone: ZoneInfo, now: datetime) -> Iterator[bytes]:
-    """`stream` as NDJSON, some hundred lines at a time; who is not known has a `problem` instead of a standing."""
-    ids = iter(external_ids)
-    while some := list(islice(ids, STREAMED)):
+    """`stream` as NDJSON, up to a thousand lines at a time; who is not known has a `problem` instead of a standing."""
+    for some, known in _look_up(database, external_ids, now):
         found = {
             rows[0][1]: _line(rows, table, zone, now)
             if own is NOTHING
             else to_json(_stand(rows, table, own, zone, now))
-            for rows, table, own in _look_up(database, some, now)
+            for rows, table, own in known
         }
         yield b"\n".join([*(found.get(name) or _unknown(name) for name in some), b""])
 
@@ -164,14 +142,30 @@ def _judged(decision: Decision, why: str) -> bytes:
     return to_json({"decision": decision, "why": why})[1:-1]
 
 
-def _look_up(database: Database, names: list[str], now: datetime) -> Iterator[tuple[list[Row], Timetable, "Own"]]:
-    """The rows of each of these users whom we know, and what they go with."""
-    kind = "sqlite" if database.is_sqlite else "postgresql"
-    statement = _FACTS.format(who=_WHO.format(which=MANY[kind]), order="me.id, ")
-    table = None
-    while table is None:
-        rows = database.look_up(statement, who=json.dumps(names) if database.is_sqlite else names)
-        table = _timetable(database, rows) if rows else Timetable({}, {})
+def _look_up(
+    database: Database, external_ids: Iterable[str], now: datetime
+) -> Iterator[tuple[list[str], Iterator[tuple[list[Row], Timetable, Own]]]]:
+    """Some of these names at a time, with the rows of each of these users whom we know, and what they go with."""
+    batches = _batches(database, iter(external_ids))
+    # A server works while we do. SQLite works in this process, where a second thread would only wait for the first.
+    for some, rows, table in batches if database.is_sqlite else one_ahead(batches):
+        yield some, _by_user(database, rows, table, now)
+
+
+def _batches(database: Database, external_ids: Iterator[str]) -> Iterator[tuple[list[str], list[Row], Timetable]]:
+    which = MANY["sqlite" if database.is_sqlite else "postgresql"]
+    statement = _FACTS.format(who=_WHO.format(which=which), order="me.id, ")
+    while some := list(islice(external_ids, STREAMED)):
+        table = None
+        while table is None:
+            rows = database.look_up(statement, who=json.dumps(some) if database.is_sqlite else some)
+            table = _timetable(database, rows) if rows else Timetable({}, {})
+        yield some, rows, table
+
+
+def _by_user(
+    database: Database, rows: list[Row], table: Timetable, now: datetime
+) -> Iterator[tuple[list[Row], Timetable, Own]]:
     for user_id, group in groupby(rows, itemgetter(0)):
         mine = list(group)
         yield mine, table, database.read(_own, user_id, now) if mine[0][3] else NOTHING
@@ -186,7 +180,7 @@ def _own(session: Session, user_id: int, now: datetime) -> Own:
     graces: dict[int, list[Grace]] = {}
     for grace in session.exec(select(Grace).where(Grace.user_id == user_id)):
         graces.setdefault(grace.version_id, []).append(grace)
-    return Own(_ending(session, user_id, now), graces)
+    return Own(endings.ending(session, user_id, now=now), graces)
 
 
 def _stand(rows: Sequence[Row], table: Timetable, own: Own, zone: ZoneInfo, now: datetime) -> Standing:
@@ -229,7 +223,7 @@ def _both(general: Mapping[int, Sequence[Grace]], own: Mapping[int, Sequence[Gra
 def _over_all(name: str, documents: list[DocumentStanding], ending: Ending | None) -> Standing:
     reasons = [(item.decision, item.why) for item in documents if item.decision is not ALLOW]
     if ending is not None:
-        reasons.append((Decision.BLOCK if ending.blocks else Decision.WARN, _ending_why(ending)))
+        reasons.append((Decision.BLOCK if ending.blocks else Decision.WARN, ending.why))
     decision, why = _worst(reasons)
     return Standing(name, decision, why, documents, ending)
 
@@ -239,56 +233,3 @@ def _worst(reasons: list[tuple[Decision, str]]) -> tuple[Decision, str]:
         return ALLOW, "Nothing stands in the way."
     decision = max((decision for decision, _ in reasons), key=SEVERITY.index)
     return decision, " ".join(why for found, why in reasons if found is decision)
-
-
-def open_termination(session: Session, user: User) -> Termination | None:
-    """The user's termination that was neither rescinded nor followed by reinstatement."""
-    return _open_termination(session, user.id)
-
-
-def _open_termination(session: Session, user_id: int) -> Termination | None:
-    return open_terminations(session, [user_id]).get(user_id)
-
-
-def open_terminations(session: Session, user_ids: Collection[int]) -> dict[int, Termination]:
-    """Those of these users, by user."""
-    return {found.user_id: found for found in session.exec(_OPEN_ONES, params={"ids": user_ids})}
-
-
-_OPEN_ONES = (
-    select(Termination)
-    .where(
-        among(col(Termination.user_id), "ids"),
-        col(Termination.rescinded_at).is_(None),
-        col(Termination.reinstated_at).is_(None),
-    )
-    .order_by(col(Termination.id).desc())
-)
-
-
-def _ending(session: Session, user_id: int, now: datetime) -> Ending | None:
-    found = _open_termination(session, user_id)
-    if found is None or found.is_over(now):
-        return None
-    return Ending(
-        found.id,
-        found.initiated_by.value,
-        found.in_effect(now),
-        found.takes_effect_at,
-        found.reason,
-        found.scope,
-        found.ends_at,
-        found.stayed_at,
-    )
-
-
-def _ending_why(ending: Ending) -> str:
-    access = f"Access to {ending.scope}" if ending.scope else "Access"
-    until = f" until {in_utc(ending.ends_at)}" if ending.ends_at is not None else ""
-    if ending.stayed_at is not None:
-        return "A termination is decided; it has no effect while an appeal against it is open."
-    if ending.takes_effect_at is None:
-        return "A termination is decided; it waits for the proof that its notice was sent."
-    reason = f": {ending.reason}" if ending.reason else "."
-    verb = "ended at" if ending.in_effect else "will end at"
-    return f"{access} {verb} {in_utc(ending.takes_effect_at)}{until}{reason}"

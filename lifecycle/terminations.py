@@ -8,11 +8,11 @@ from sqlmodel import Session, col, select
 
 from lifecycle import announcing, causes, clauses, effects, exits, history
 from lifecycle.causes import Cause as Cause
+from lifecycle.endings import open_termination
 from lifecycle.errors import Conflict, InvalidInput, NotFound
 from lifecycle.instants import add_calendar, in_utc
 from lifecycle.models import Ground, Notice, Termination, User
 from lifecycle.notices import outbox
-from lifecycle.standing import open_termination
 from lifecycle.states import PROVEN_STATUSES, Initiator, NoticeStatus, Purpose
 
 USED_AGAIN = "The service was used again."  # the one reason that is ours; the mails say it in the reader's language

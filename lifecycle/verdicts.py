@@ -48,9 +48,9 @@ class Verdict:
 
 
 def instant(value: Any) -> datetime:
-    """An instant as a driver gives it, in UTC: SQLite keeps text, psycopg speaks the server's zone."""
+    """An instant in UTC, as a look-up gives it: text, on SQLite without a zone; or as psycopg gives it to a session."""
     if isinstance(value, str):
-        return datetime.fromisoformat(value + "+00:00")
+        return datetime.fromisoformat(value if "+" in value else value + "+00:00")
     found: datetime = value
     return found.astimezone(UTC)
 

@@ -1,6 +1,8 @@
 """Small worlds that many tests begin with."""
 
+from collections.abc import Callable
 from datetime import timedelta
+from time import monotonic, sleep
 from zoneinfo import ZoneInfo
 
 from sqlmodel import Session
@@ -46,6 +48,14 @@ def tell(session, user, version, *, at=NOW):
     """The user's notice of the version is proven sent at `at`."""
     engagements.tell(session, user, version, notice_id=None, channel=Channel.EMAIL, sent_at=at, now=at)  # type: ignore[arg-type]
     return ledger.notified(session, user, version)
+
+
+def settles(holds: Callable[[], bool], *, seconds: float = 10) -> bool:
+    """Whether it comes to hold within that time."""
+    until = monotonic() + seconds
+    while not holds() and monotonic() < until:
+        sleep(0.001)
+    return holds()
 
 
 def bound_by(session, user, *, at=NOW) -> tuple[int, EngagementKind] | None:

@@ -8,8 +8,9 @@ from sqlmodel import Session
 from lifecycle import announcing, terminations
 from lifecycle.documents import store
 from lifecycle.documents.publishing import Publication, publish
+from lifecycle.endings import open_termination
 from lifecycle.models import User, Version
-from lifecycle.standing import DocumentStanding, Standing, open_termination, standing
+from lifecycle.standing import DocumentStanding, Standing, standing
 from lifecycle.states import Decision, EngagementKind, Initiator, Mode
 from tests.conftest import NOW
 from tests.helpers import DAY, TICK, ZONE, add_user, engage, next_version, published_terms, tell

@@ -1,6 +1,8 @@
 """Standing looked up: the same answer by every way, at once after every change, from whichever process."""
 
 import json
+import threading
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
 import pytest
@@ -15,7 +17,7 @@ from lifecycle.errors import NotFound
 from lifecycle.models import Grace, User, Version
 from lifecycle.states import Decision, EngagementKind, Mode
 from tests.conftest import NOW
-from tests.helpers import DAY, HOUR, ZONE, add_user, engage, next_version, published_terms, tell
+from tests.helpers import DAY, HOUR, ZONE, add_user, engage, next_version, published_terms, settles, tell
 
 ALLOW, WARN, BLOCK = Decision.ALLOW, Decision.WARN, Decision.BLOCK
 
@@ -28,6 +30,10 @@ def settle(session: Session) -> None:
 
 def check(database: Database, name: str = "ada", *, at=NOW) -> standing.Standing:
     return standing.check(database, name, zone=ZONE, now=at)
+
+
+def to_lines(database: Database, names: Iterable[str]) -> Iterator[bytes]:
+    return standing.to_lines(database, names, zone=ZONE, now=NOW)
 
 
 def plainly(session: Session, name: str, at: datetime) -> standing.Standing:
@@ -144,6 +150,57 @@ def test_the_stream_is_ndjson_with_a_problem_for_who_is_not_known(database: Data
     assert found[0]["decision"] == "allow"
     assert found[0]["documents"][0]["bound_since"] == "2026-03-02T09:00:00Z"
     assert found[1] == {"user": "nobody", "problem": "There is no user 'nobody'."}
+
+
+def test_a_stream_of_many_look_ups_keeps_the_order_and_says_who_is_not_known(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(standing, "STREAMED", 2)
+    database.run(settle)
+    names = ["eve", "nobody", "ada", "ada", "none", "nil", "bob", "eve", "nobody"]
+    found = list(standing.stream(database, names, zone=ZONE, now=NOW))
+    assert [name for name, _ in found] == names
+    assert all((streamed is None) == name.startswith("n") for name, streamed in found)
+    assert all(streamed == check(database, name) for name, streamed in found if streamed)
+    lines = [json.loads(line) for line in b"".join(to_lines(database, names)).splitlines()]
+    assert [one["user"] for one in lines] == names
+    assert all(("problem" in one) == one["user"].startswith("n") for one in lines)
+
+
+def test_an_error_in_the_midst_of_a_stream_reaches_the_reader_after_all_before_it(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(standing, "STREAMED", 2)
+    database.run(settle)
+
+    def names() -> Iterator[str]:
+        yield from ("ada", "bob", "eve", "ada")
+        raise OSError("the disk is gone")
+
+    streamed = to_lines(database, names())
+    assert [json.loads(line)["user"] for _ in range(2) for line in next(streamed).splitlines()] == [
+        *("ada", "bob"),
+        *("eve", "ada"),
+    ]
+    with pytest.raises(OSError, match="the disk is gone"):
+        next(streamed)
+
+
+def test_a_stream_that_is_not_read_to_its_end_leaves_no_thread_and_no_connection(
+    two_processes: tuple[Database, Database], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(standing, "STREAMED", 1)
+    ours, theirs = two_processes
+    ours.run(settle)
+    streamed, threads = to_lines(ours, ["ada", "bob", "eve"]), {*threading.enumerate()}
+    assert json.loads(next(streamed))["user"] == "ada"
+    del streamed
+    assert {*threading.enumerate()} == threads
+    assert check(ours).decision is ALLOW
+    ours.close()
+    others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    with theirs.engine.connect() as connection:
+        assert settles(lambda: connection.exec_driver_sql(others).scalar_one() == 0)
 
 
 def test_a_connection_that_the_server_cut_is_replaced(two_processes: tuple[Database, Database]) -> None:

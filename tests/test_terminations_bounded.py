@@ -11,13 +11,14 @@ from lifecycle import announcing, appeals, effects, jobs, reasons, shapes, termi
 from lifecycle.db import Database
 from lifecycle.documents.publishing import Publication, publish
 from lifecycle.documents.store import document, draft_version
+from lifecycle.endings import Ending
 from lifecycle.errors import AssentError, Conflict, InvalidInput, RuleRefused
 from lifecycle.exits import exit_rights
 from lifecycle.models import Event, Notice, Request, Termination, User
 from lifecycle.notices import campaigns, outbox
 from lifecycle.reasons import Filing
 from lifecycle.settings import Settings
-from lifecycle.standing import Ending, Standing, standing
+from lifecycle.standing import Standing, standing
 from lifecycle.states import Decision, Emergency, EngagementKind, Initiator, Mode, NoticeStatus, Purpose, ToldBy
 from lifecycle.terminations import Cause
 from tests.helpers import DAY, HOUR, NOW, TICK, ZONE, add_user, engage, published_terms, tell

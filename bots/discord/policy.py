@@ -17,9 +17,10 @@ from lifecycle import choices, engagements, links, users
 from lifecycle.answers.answering import MAX_QUESTION, Answer, Quote
 from lifecycle.answers.asking import ask
 from lifecycle.documents import store
+from lifecycle.endings import Ending
 from lifecycle.models import Document
 from lifecycle.settings import Settings
-from lifecycle.standing import DocumentStanding, Ending, standing
+from lifecycle.standing import DocumentStanding, standing
 from lifecycle.states import Initiator, RequestKind
 
 if TYPE_CHECKING:

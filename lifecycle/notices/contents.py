@@ -11,7 +11,7 @@ import sqlalchemy
 from babel.dates import format_date, format_time, get_timezone_name
 from sqlmodel import Session, col
 
-from lifecycle import bindings, clauses, clocks, effects, exits, graces, ledger, links, requests, standing, terminations
+from lifecycle import bindings, clauses, clocks, effects, endings, exits, graces, ledger, links, requests, terminations
 from lifecycle.documents import store
 from lifecycle.instants import add_calendar
 from lifecycle.models import Document, Engagement, Grace, Notice, Reply, Request, Termination, User, Version
@@ -95,7 +95,7 @@ class Known:
         told = {notice.user_id for notice in notices if notice.user_id is not None and notice.version_id is not None}
         self.session = session
         self._users = {user.id: user for user in fetch(session, Addressee, _USERS, ids=ids)}
-        self._ended = standing.open_terminations(session, told) if told else {}
+        self._ended = endings.open_terminations(session, told) if told else {}
         self._facts = ledger.facts_by_user(session, told) if told else {}
         self._graces = graces.of_users(session, told) if told else []
         self._made: dict[tuple[Any, ...], Any] = {}

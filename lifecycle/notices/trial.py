@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from sqlmodel import Session
 
-from lifecycle import history, standing, users
+from lifecycle import endings, history, users
 from lifecycle.documents.publishing import Publication, publish
 from lifecycle.errors import RuleRefused
 from lifecycle.models import Notice, User, Version
@@ -34,7 +34,7 @@ def mail_to(
     """
     user = users.user(session, external_id)
     channel = outbox.first_channel(user)
-    ended = standing.open_termination(session, user)
+    ended = endings.open_termination(session, user)
     if ended is not None and ended.is_whole and ended.in_effect(now):
         raise RuleRefused(f"{external_id!r} would not be told: {ACCESS_ENDED}.")
     if channel is None:
