@@ -11,7 +11,7 @@ from sqlmodel import Session, col, func, select
 from lifecycle import history
 from lifecycle.inserting import chunks, insert_once
 from lifecycle.models import Engagement, User, Version
-from lifecycle.rows import among, insert_returning
+from lifecycle.rows import among, insert_each
 from lifecycle.states import ANSWERS, ON_NOTICE, EngagementKind, Mode
 
 
@@ -53,7 +53,7 @@ def write_all(
     if not rows:
         return
     same = {"kind": kind, "nth": 1, "recorded_at": now, "actor": actor, "sha256": "", "locale": "", "wording": ""}
-    added = insert_returning(session, Engagement, same, rows, "id", "user_id", "version_id")
+    added = insert_each(session, Engagement, rows, "id", "user_id", "version_id", **same)
     events = [(fact_id, {"user": user_id, "version": version_id}) for fact_id, user_id, version_id in added]
     history.record_all(session, actor, kind.value, "engagement", events, now=now)
     new = {(user_id, version_id) for _, user_id, version_id in added}

@@ -14,7 +14,7 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 from sqlmodel import Session
 
 from lifecycle.db import driver
-from lifecycle.inserting import chunks, insert_into
+from lifecycle.inserting import insert_into
 
 T = TypeVar("T")
 
@@ -123,29 +123,31 @@ def _among_postgresql(element: Any, compiler: Any, **kw: Any) -> str:
     return f"{column} = ANY({ids})"
 
 
-def insert_returning(
-    session: Session, model: type[Any], same: dict[str, Any], rows: Sequence[dict[str, Any]], *columns: str
+def insert_each(
+    session: Session, model: type[Any], rows: Sequence[dict[str, Any]], *columns: str, **same: Any
 ) -> Sequence[tuple[Any, ...]]:
     """`insert_once` of rows that share what is the `same`; it answers with these columns of those that were new."""
-    names, found = tuple(rows[0]), list[tuple[Any, ...]]()
-    for some in chunks(rows, 50):
-        statement = _inserting(insert_into(session), cast(Any, model), tuple(same), names, len(some), columns)
-        own = {f"{name}_{nth}": row[name] for nth, row in enumerate(some) for name in names}
-        found += fetch(session, _row, statement, **same, **own)
-    return found
+    statement = _inserting(insert_into(session), cast(Any, model), (*rows[0], *same), columns)
+    connection = session.connection()
+    prepared = _prepared(statement, connection.dialect, (*rows[0], *same))
+    cursor, bound = driver(connection).cursor(), prepared.bound(rows, same)
+    if connection.dialect.name == "sqlite":
+        added = [row for values in bound for row in cursor.execute(prepared.sql, values).fetchall()]
+    else:
+        cursor.executemany(prepared.sql, bound, returning=True)
+        added = cursor.fetchall()
+        while cursor.nextset():
+            added += cursor.fetchall()
+    return prepared.read(as_tuple, added)
 
 
-@lru_cache(maxsize=256)
-def _inserting(
-    insert: Any, model: Any, same: tuple[str, ...], own: tuple[str, ...], rows: int, columns: tuple[str, ...]
-) -> Any:
-    """The statement that inserts so many rows at once."""
+@lru_cache(maxsize=16)
+def _inserting(insert: Any, model: Any, names: tuple[str, ...], columns: tuple[str, ...]) -> Any:
     table = model.__table__
-    shared = {name: bindparam(name, type_=table.c[name].type) for name in same}
-    each = [{name: bindparam(f"{name}_{n}", type_=table.c[name].type) for name in own} for n in range(rows)]
-    values = [shared | row for row in each]
+    values = {name: bindparam(name, type_=table.c[name].type) for name in names}
     return insert(table).values(values).on_conflict_do_nothing().returning(*(table.c[name] for name in columns))
 
 
-def _row(*values: Any) -> tuple[Any, ...]:
+def as_tuple(*values: Any) -> tuple[Any, ...]:
+    """The columns of a row as they are."""
     return values

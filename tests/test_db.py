@@ -15,7 +15,7 @@ from lifecycle.db import Database, migrations, open_database
 from lifecycle.errors import ConfigurationError, DatabaseError, InvalidInput
 from lifecycle.inserting import insert_once
 from lifecycle.models import User
-from lifecycle.rows import among, execute_many, fetch, insert_returning
+from lifecycle.rows import among, execute_many, fetch, insert_each
 from lifecycle.settings import Settings
 from tests.conftest import NOW
 
@@ -128,8 +128,9 @@ def test_rows_are_fetched_by_any_number_of_ids_as_the_mapper_would_read_them(dat
     some = select(*columns).where(among(col(User.id), "ids")).order_by(col(User.id))
 
     def work(session: Session) -> None:
-        added = insert_returning(session, User, {"email": "", "locale": "", "time_zone": ""}, rows, "id", "external_id")
-        assert insert_returning(session, User, {"email": "", "locale": "", "time_zone": ""}, rows[:1], "id") == []
+        same = {"email": "", "locale": "", "time_zone": ""}
+        added = insert_each(session, User, rows, "id", "external_id", **same)
+        assert insert_each(session, User, rows[:1], "id", **same) == []
         ids = {external_id: user_id for user_id, external_id in added}
         assert len(ids) == 5
         wanted = [ids["u1"], ids["u3"]]

@@ -22,7 +22,7 @@ from lifecycle.notices.composing import Written
 from lifecycle.notices.outbox import Due
 from lifecycle.notices.recording import Handover
 from lifecycle.notices.rendering import Renderer, renderer
-from lifecycle.rows import among, execute_many, fetch
+from lifecycle.rows import among, as_tuple, execute_many, fetch
 from lifecycle.settings import Settings
 from lifecycle.states import PENDING_STATUSES, AttemptOutcome, Channel, NoticeStatus, Purpose
 
@@ -60,7 +60,7 @@ def reserve(
 
 def begin(session: Session, ready: Sequence[Handover], *, settings: Settings, now: datetime) -> list[Handover]:
     """Mark as `sending` what is still ours, and keep the messages; those of which the first byte may now leave."""
-    ours = set(fetch(session, _pair, _HELD, ids=[handover.notice_id for handover in ready]))
+    ours = set(fetch(session, as_tuple, _HELD, ids=[handover.notice_id for handover in ready]))
     begun = [handover for handover in ready if (handover.notice_id, handover.claim) in ours]
     if begun:
         until = now + timedelta(seconds=settings.lease_seconds)
@@ -93,10 +93,6 @@ _BEGIN = (
 )
 
 _TRY = insert(Attempt).values(outcome=AttemptOutcome.STARTED, reply="")
-
-
-def _pair(*values: Any) -> tuple[Any, ...]:
-    return values
 
 
 def _begun(handover: Handover) -> dict[str, Any]:
