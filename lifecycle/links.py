@@ -3,12 +3,12 @@
 import hashlib
 import hmac
 import json
+from base64 import urlsafe_b64encode
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
 from itsdangerous import BadSignature, URLSafeSerializer
-from itsdangerous.encoding import base64_encode
 
 from lifecycle.errors import InvalidInput
 from lifecycle.settings import Settings
@@ -56,9 +56,9 @@ def version_url(settings: Settings, slug: str, number: int, *, locale: str = "",
 
 
 def _signed(settings: Settings, purpose: str, facts: list[Any], seconds: int, now: datetime) -> str:
-    plain = base64_encode(_compact([*facts, int(now.timestamp()) + seconds]))
+    plain = urlsafe_b64encode(_compact([*facts, int(now.timestamp()) + seconds]).encode()).rstrip(b"=")
     signature = hmac.digest(_key(settings.signing_key, purpose), plain, "sha1")
-    return (plain + b"." + base64_encode(signature)).decode("ascii")
+    return (plain + b"." + urlsafe_b64encode(signature).rstrip(b"=")).decode("ascii")
 
 
 def _read(settings: Settings, purpose: str, token: str, now: datetime) -> list[Any]:

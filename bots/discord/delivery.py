@@ -1,6 +1,5 @@
 """Direct messages for notices owed over Discord: claimed, handed over under a fixed nonce, put on record."""
 
-from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from io import BytesIO
@@ -96,7 +95,7 @@ def _after(sent: list[str], parts: int, reply: Reply) -> Reply:
     if not sent:
         return reply
     outcome = AttemptOutcome.UNKNOWN if reply.outcome is AttemptOutcome.DEFERRED else reply.outcome
-    return replace(reply, outcome=outcome, text=f"{len(sent)} of {parts} messages arrived, then: {reply.text}")
+    return reply._replace(outcome=outcome, text=f"{len(sent)} of {parts} messages arrived, then: {reply.text}")
 
 
 async def _send(place: discord.DMChannel, text: str, nonce: str, file: bytes | None) -> discord.Message:

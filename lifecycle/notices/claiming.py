@@ -17,9 +17,10 @@ from lifecycle import reminding
 from lifecycle.errors import AssentError, InvalidInput
 from lifecycle.models import Attempt, Notice
 from lifecycle.models.notice import PENDING
-from lifecycle.notices import addresses, composing, contents, keeping, outbox, recording, signing
+from lifecycle.notices import addresses, composing, contents, keeping, outbox, readers, recording, signing, to_many
 from lifecycle.notices.composing import Written
 from lifecycle.notices.outbox import Due
+from lifecycle.notices.readers import About, Known
 from lifecycle.notices.recording import Handover
 from lifecycle.notices.rendering import Renderer, renderer
 from lifecycle.rows import among, as_tuple, execute_many, fetch
@@ -48,7 +49,7 @@ def reserve(
     the same notice: the rows are locked on PostgreSQL, and the whole database is on SQLite.
     """
     found = outbox.take_due(session, channel, limit=limit, now=now)
-    known, token = contents.Known(session, found), secrets.token_hex(8)
+    known, token = Known(session, found), secrets.token_hex(8)
     tried = (_write(known, notice, token, settings, now=now) for notice in found)
     ready = [handover for handover in tried if handover is not None]
     if ready:
@@ -122,7 +123,7 @@ def release(session: Session, ready: Sequence[Handover], *, due_at: datetime | N
 # -- the message -------------------------------------------------------------------------------------------------------
 
 
-def _write(known: contents.Known, due: Due, token: str, settings: Settings, *, now: datetime) -> Handover | None:
+def _write(known: Known, due: Due, token: str, settings: Settings, *, now: datetime) -> Handover | None:
     """The notice with its message, if it is to go out."""
     gone = contents.unwanted(known, due, now=now)
     if reason := gone or reminding.superseded(known.session, due, settings, now=now):
@@ -139,7 +140,7 @@ def _write(known: contents.Known, due: Due, token: str, settings: Settings, *, n
         return None
 
 
-def _written(known: contents.Known, due: Due, token: str, settings: Settings, *, now: datetime) -> Handover:
+def _written(known: Known, due: Due, token: str, settings: Settings, *, now: datetime) -> Handover:
     named = due.message_id or message_id(due, settings)
     again = due.doubts or due.purpose is Purpose.TEST
     if again and (message := keeping.message(known.session, due)) is not None:
@@ -152,19 +153,19 @@ def _written(known: contents.Known, due: Due, token: str, settings: Settings, *,
     return Handover(due.id, nth, token, due.priority, sender, address, named, message, kept, form_id, dotted)
 
 
-def _kept(known: contents.Known, message: bytes, form: composing.Form | None) -> tuple[bytes, int | None]:
+def _kept(known: Known, message: bytes, form: composing.Form | None) -> tuple[bytes, int | None]:
     """How the message is kept: one of many compressed against what it shares with the others."""
     if form is None:
         return message, None
-    form_id: int = known.once(lambda: keeping.keep_form(known.session, form.common), form)
+    form_id = known.once(form, keeping.keep_form, known.session, form.common)
     return keeping.packed(message, form.common), form_id
 
 
 def _message(
-    known: contents.Known, notice: contents.About, settings: Settings, named: str, mark: str = "", *, now: datetime
+    known: Known, notice: About, settings: Settings, named: str, mark: str = "", *, now: datetime
 ) -> tuple[str, Written, composing.Form | None]:
     """The address and the message, with `mark` before its subject; and the form of one that is for many."""
-    who = contents.reader(known, notice, settings)
+    who = readers.reader(known, notice, settings)
     templates = renderer(settings.wording_dir)
     if notice.channel is Channel.DISCORD:
         values = contents.values(known, notice, who, now=now)
@@ -178,9 +179,9 @@ def _message(
         raise InvalidInput(outbox.BAD_ADDRESS)
     sender, reply_to = settings.mail_from, addresses.reply_to(settings, notice.id)
     lines: dict[str, Any] = {"to": address, "reply_to": reply_to, "message_id": named, "date": now}
-    if notice.purpose in contents.TO_MANY and not mark:
-        said = contents.said(known, notice, who, now=now)
-        form = known.once(lambda: _form(templates, notice.purpose, said, who.locale, sender), "form", *said.key)
+    if notice.purpose in to_many.TO_MANY and not mark:
+        said = to_many.said(known, notice, who, now=now)
+        form = known.once(said.group, _form, templates, notice.purpose, said, who.locale, sender)
         message, dotted = form.fill(said.own, **lines)
         return address, Written(signing.signed(message, settings), dotted), form
     values = contents.values(known, notice, who, now=now)
@@ -189,20 +190,19 @@ def _message(
     return address, Written(signing.signed(composing.compose(mail, sender=sender, **lines), settings)), None
 
 
-def _form(templates: Renderer, purpose: Purpose, said: contents.Said, locale: str, sender: str) -> composing.Form:
-    values = said.same | said.own
-    own = contents.own(purpose, values)
-    return composing.form(templates, purpose, values, own=own, locale=locale, sender=sender)
+def _form(templates: Renderer, purpose: Purpose, said: to_many.Said, locale: str, sender: str) -> composing.Form:
+    own = to_many.own(purpose, said.values)
+    return composing.form(templates, purpose, said.values, own=own, locale=locale, sender=sender)
 
 
 def write(session: Session, notice: Notice, settings: Settings, *, mark: str = "", now: datetime) -> None:
     """Write the message of a notice as it leaves at `now`, `mark` before its subject. Raises what cannot be written."""
     notice.message_id = notice.message_id or message_id(notice, settings)
-    known = contents.Known(session, [notice])
+    known = Known(session, [notice])
     notice.address, (notice.message, _), _ = _message(known, notice, settings, notice.message_id, mark, now=now)
     notice.form_id = None
 
 
-def message_id(notice: contents.About, settings: Settings) -> str:
+def message_id(notice: About, settings: Settings) -> str:
     """The same for every copy of a notice, and unguessable from outside (RFC 5322, 3.6.4)."""
     return addresses.message_id(settings, notice.id, notice.key)

@@ -8,8 +8,7 @@ import asyncio
 import re
 from collections.abc import Collection
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from lifecycle.states import AttemptOutcome
 
@@ -18,8 +17,7 @@ MAX_REPLY_BYTES = 64 * 1024
 OF_MESSAGE = {552, 555}  # to MAIL: too big, or an option this message needs; all other words are of the sender
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """What the relay said, and what that makes of the hand-over."""
 
     outcome: AttemptOutcome
@@ -102,7 +100,7 @@ class Conversation(asyncio.Protocol):
             if not 200 <= code < 400:
                 reply = _judged(code, text)
                 if self._nobody_named and nth == 0 and code not in OF_MESSAGE:
-                    reply = replace(reply, outcome=AttemptOutcome.DEFERRED, of_relay=True)
+                    reply = reply._replace(outcome=AttemptOutcome.DEFERRED, of_relay=True)
                 return reply
         return None
 

@@ -2,7 +2,6 @@
 
 import random
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -29,8 +28,7 @@ from lifecycle.states import (
 MAX_ATTEMPTS = 12
 
 
-@dataclass(frozen=True, slots=True)
-class Handover:
+class Handover(NamedTuple):
     """A notice on its way, or about to be: its exact message and whom it goes to; `kept` is how the message is kept.
 
     Unless `dotted`, no line of the message begins with a dot.
@@ -49,8 +47,7 @@ class Handover:
     dotted: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """How a hand-over ended, with the relay's own words."""
 
     handover: Handover

@@ -13,7 +13,7 @@ from sqlmodel import Session, col, select
 from lifecycle.db import Database
 from lifecycle.errors import TemplateError
 from lifecycle.models import MessageForm, Notice, Version
-from lifecycle.notices import composing, contents, keeping, outbox, samples
+from lifecycle.notices import composing, keeping, outbox, samples, to_many
 from lifecycle.notices.claiming import claim
 from lifecycle.notices.rendering import Renderer, renderer
 from lifecycle.states import Purpose
@@ -36,7 +36,7 @@ def parts(data: bytes) -> tuple[list[tuple[str, str]], list[str]]:
 
 def spliced(purpose: Purpose, values: Mapping[str, Any], locale: str, **facts: Any) -> tuple[bytes, bytes]:
     """The message of a form, and the full build of the same."""
-    own = contents.own(purpose, values)
+    own = to_many.own(purpose, values)
     made = composing.form(renderer(), purpose, values, own=own, locale=locale, **OURS).fill(values, **facts).message
     full = composing.compose(renderer().render(purpose, values, locale=locale), **OURS, **facts)
     return made, full
@@ -61,7 +61,7 @@ plain_facts: dict[str, Any] = {
 
 @settings(max_examples=40)
 @given(
-    purpose=st.sampled_from(sorted(contents.TO_MANY)),
+    purpose=st.sampled_from(sorted(to_many.TO_MANY)),
     locale=st.sampled_from(["de", "en"]),
     nth=st.integers(0, 9),
     who=own_values,
@@ -100,7 +100,7 @@ def test_values_of_the_same_lengths_share_a_mould_and_read_as_a_full_build(who, 
             renderer(),
             Purpose.VERSION_PUBLISHED,
             own,
-            own=contents.own(Purpose.VERSION_PUBLISHED, own),
+            own=to_many.own(Purpose.VERSION_PUBLISHED, own),
             locale="en",
             **OURS,
         ).fill(own, **plain_facts)
@@ -112,7 +112,7 @@ def test_values_of_the_same_lengths_share_a_mould_and_read_as_a_full_build(who, 
 
 def test_one_form_serves_all_who_differ_only_in_what_is_their_own() -> None:
     values = samples.sample(Purpose.VERSION_PUBLISHED)
-    own = contents.own(Purpose.VERSION_PUBLISHED, values)
+    own = to_many.own(Purpose.VERSION_PUBLISHED, values)
     forms = [
         composing.form(
             renderer(), Purpose.VERSION_PUBLISHED, values | {"external_id": name}, own=own, locale="en", **OURS
@@ -128,7 +128,7 @@ def test_one_form_serves_all_who_differ_only_in_what_is_their_own() -> None:
 
 def test_what_is_kept_for_all_holds_nothing_of_anybody() -> None:
     values = samples.sample(Purpose.VERSION_PUBLISHED) | {"external_id": "user-ada", "answer_url": "https://x/secret"}
-    own = contents.own(Purpose.VERSION_PUBLISHED, values)
+    own = to_many.own(Purpose.VERSION_PUBLISHED, values)
     form = composing.form(renderer(), Purpose.VERSION_PUBLISHED, values, own=own, locale="en", **OURS)
     form.fill(values, **plain_facts)
     assert not any(piece in form.common for piece in (b"user-ada", b"secret", b"ada@example.com"))

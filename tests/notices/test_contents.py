@@ -11,7 +11,7 @@ from lifecycle import links, requests, terminations
 from lifecycle.documents import publishing, store
 from lifecycle.documents.publishing import Publication, publish
 from lifecycle.models import Notice, Request, Termination, User, Version
-from lifecycle.notices import contents, outbox
+from lifecycle.notices import contents, outbox, readers
 from lifecycle.notices.rendering import renderer
 from lifecycle.settings import Settings
 from lifecycle.states import TEMPLATED, Channel, EngagementKind, Initiator, Mode, Purpose, RequestKind
@@ -46,8 +46,8 @@ def about(session: Session, purpose: Purpose, user: User, thing: Version | Termi
 
 
 def values(session: Session, notice: Notice, settings: Settings, *, now: datetime = NOW) -> dict[str, Any]:
-    known = contents.Known(session, [notice])
-    return contents.values(known, notice, contents.reader(known, notice, settings), now=now)
+    known = readers.Known(session, [notice])
+    return contents.values(known, notice, readers.reader(known, notice, settings), now=now)
 
 
 def announced(session, user, version, settings, *, now=NOW) -> dict[str, Any]:

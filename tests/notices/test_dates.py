@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlmodel import Session
 
-from lifecycle.notices import contents
+from lifecycle.notices import readers
 from lifecycle.notices.rendering import renderer
 from lifecycle.settings import load_settings
 from lifecycle.states import Purpose
@@ -17,8 +17,8 @@ from tests.helpers import DAY, HOUR, add_user, published_terms
 from tests.notices.test_contents import about
 
 
-def reader(locale: str, zone: str) -> contents.Reader:
-    return contents.Reader(None, locale, ZoneInfo(zone), load_settings())
+def reader(locale: str, zone: str) -> readers.Reader:
+    return readers.Reader(None, locale, ZoneInfo(zone), load_settings())
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_language_and_zone_are_the_readers_and_else_the_operators(session: Sessi
         "french": {"locale": "fr", "time_zone": "Europe/Paris"},
     }.items():
         notice = about(session, Purpose.REINSTATED, add_user(session, name, **facts), version)
-        who = contents.reader(contents.Known(session, [notice]), notice, settings)
+        who = readers.reader(readers.Known(session, [notice]), notice, settings)
         found[name] = (who.locale, who.zone.key)
     assert found == {
         "none": ("de", "Asia/Tokyo"),

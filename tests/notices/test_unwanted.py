@@ -4,7 +4,7 @@ import pytest
 
 from lifecycle import terminations
 from lifecycle.documents import publishing
-from lifecycle.notices import contents
+from lifecycle.notices import contents, readers
 from lifecycle.states import EngagementKind, Initiator, Purpose
 from tests.conftest import NOW
 from tests.helpers import DAY, TICK, add_user, engage, published_terms
@@ -15,7 +15,7 @@ K = EngagementKind
 
 def unwanted(session, purpose, user, thing, *, now=NOW) -> str:
     notice = about(session, purpose, user, thing)
-    return contents.unwanted(contents.Known(session, [notice]), notice, now=now)
+    return contents.unwanted(readers.Known(session, [notice]), notice, now=now)
 
 
 @pytest.mark.parametrize("purpose", ABOUT_VERSIONS)
