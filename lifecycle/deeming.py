@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlmodel import Session
@@ -27,13 +26,13 @@ def deem_by_use(session: Session, uses: Mapping[int, Sequence[datetime]], *, now
 
 
 def _deem_document(session: Session, document: Document, uses: Mapping[int, Sequence[datetime]], now: datetime) -> int:
-    versions, rows = store.chain(session, document.id), []
+    versions, facts = store.chain(session, document.id), list[ledger.Fact]()
     waiting = ledger.told_and_not_deemed(session, _to_be_used_on(versions, uses), uses)
     for some in chunks(waiting, 500):
         for user_id, known in ledger.facts_by_user(session, some).items():
-            rows += _bound_by_use(versions, known, sorted(uses[user_id]))
-    ledger.write_all(session, EngagementKind.DEEMED_BY_USE, rows, actor="clock", now=now)
-    return len(rows)
+            facts += _bound_by_use(versions, known, sorted(uses[user_id]))
+    ledger.write_all(session, EngagementKind.DEEMED_BY_USE, facts, actor="clock", now=now)
+    return len(facts)
 
 
 def _to_be_used_on(versions: Sequence[Version], uses: Mapping[int, Sequence[datetime]]) -> list[int]:
@@ -44,23 +43,17 @@ def _to_be_used_on(versions: Sequence[Version], uses: Mapping[int, Sequence[date
     return sorted({v.id for v in found if v is not None and mode_of(v).strictness <= Mode.CONTINUED_USE.strictness})
 
 
-def _bound_by_use(
-    versions: Sequence[Version], known: list[Engagement], uses: Sequence[datetime]
-) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = []
+def _bound_by_use(versions: Sequence[Version], known: list[Engagement], uses: Sequence[datetime]) -> list[ledger.Fact]:
+    found: list[ledger.Fact] = []
     for at in uses:
         told = _used_on(versions, known, at)
         if told is not None:
-            about: dict[str, Any] = {
-                "user_id": told.user_id,
-                "version_id": told.version_id,
-                "at": at,
-                "notice_id": told.notice_id,
-            }
-            rows.append({**about, "activity_at": at, "channel": ""})
+            fact = ledger.Fact(told.user_id, told.version_id, at, "", told.notice_id, activity_at=at)
+            found.append(fact)
             if at < uses[-1]:
-                known = [*known, Engagement(**about, id=LATEST, kind=EngagementKind.DEEMED_BY_USE, actor="clock")]
-    return rows
+                written = Engagement(**fact._asdict(), id=LATEST, kind=EngagementKind.DEEMED_BY_USE, actor="clock")
+                known = [*known, written]
+    return found
 
 
 def _announced_last(versions: Sequence[Version], at: datetime) -> Version | None:

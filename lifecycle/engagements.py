@@ -1,7 +1,5 @@
 """What users do about versions: accept, decline, object, withdraw; and that they were told."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -171,32 +169,6 @@ def tell(
         channel=channel.value,
         notice_id=notice_id,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """That a user was told of a version by a notice, at `at`."""
-
-    user_id: int
-    version_id: int
-    notice_id: int
-    channel: Channel
-    at: datetime
-
-
-def tell_all(session: Session, told: Sequence[Told], *, now: datetime) -> None:
-    """`tell` for many at once."""
-    rows = [
-        {
-            "user_id": fact.user_id,
-            "version_id": fact.version_id,
-            "at": fact.at,
-            "channel": fact.channel.value,
-            "notice_id": fact.notice_id,
-        }
-        for fact in told
-    ]
-    ledger.write_all(session, EngagementKind.NOTIFIED, rows, actor="clock", now=now)
 
 
 def notice_came_back(session: Session, user: User, version: Version, *, notice_id: int, now: datetime) -> None:

@@ -7,11 +7,12 @@ from datetime import datetime
 from typing import Any
 
 import rfc8785
+import sqlalchemy
 from sqlalchemy import insert
 from sqlmodel import Session, col, select
 
 from lifecycle.models import Body, Event
-from lifecycle.rows import execute_many
+from lifecycle.rows import as_given, execute, given, parameters
 
 
 def record(session: Session, actor: str, verb: str, thing: str, thing_id: int, *, now: datetime, **facts: Any) -> Event:
@@ -31,11 +32,13 @@ def record_all(
     # The entries differ in two places only, and one of them shows where these are.
     before, after = canonical(actor, verb, thing, 0, at=now, facts={}).split('{},"id":0')
     entries = [(thing_id, f'{before}{_facts(facts)},"id":{thing_id}{after}') for thing_id, facts in what]
-    rows = [{"thing_id": thing_id, "entry": entry, "sha256": _digest(entry)} for thing_id, entry in entries]
-    execute_many(session, _INSERT, rows, at=now, actor=actor, verb=verb, thing=thing)
+    rows = as_given(session, [(thing_id, entry, _digest(entry)) for thing_id, entry in entries])
+    execute(session, _INSERT, given=rows, at=now, actor=actor, verb=verb, thing=thing)
 
 
-_INSERT = insert(Event)
+_OWN, _SAME = ("thing_id", "entry", "sha256"), ("at", "actor", "verb", "thing")
+_ENTRIES = sqlalchemy.select(*given(Event, *_OWN), *parameters(Event, *_SAME))
+_INSERT = insert(Event).from_select([*_OWN, *_SAME], _ENTRIES)
 
 
 def canonical(actor: str, verb: str, thing: str, thing_id: int, *, at: datetime, facts: dict[str, Any]) -> str:

@@ -2,16 +2,18 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 
+import sqlalchemy
 from sqlalchemy import ColumnElement
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, func, select
 
 from lifecycle import history
-from lifecycle.inserting import chunks, insert_once
+from lifecycle.inserting import chunks, insert_into, insert_once
 from lifecycle.models import Engagement, User, Version
-from lifecycle.rows import among, insert_each
+from lifecycle.rows import among, as_given, as_tuple, fetch, given, parameters
 from lifecycle.states import ANSWERS, ON_NOTICE, EngagementKind, Mode
 
 
@@ -46,22 +48,43 @@ def write(
     return found
 
 
-def write_all(
-    session: Session, kind: EngagementKind, rows: Sequence[dict[str, Any]], *, actor: str, now: datetime
-) -> None:
+class Fact(NamedTuple):
+    """That on which a user is told or bound: a notice, and perhaps a use of the service."""
+
+    user_id: int
+    version_id: int
+    at: datetime
+    channel: str
+    notice_id: int | None
+    activity_at: datetime | None = None
+
+
+def write_all(session: Session, kind: EngagementKind, facts: Sequence[Fact], *, actor: str, now: datetime) -> None:
     """`write` for many users at once."""
-    if not rows:
+    if not facts:
         return
     same = {"kind": kind, "nth": 1, "recorded_at": now, "actor": actor, "sha256": "", "locale": "", "wording": ""}
-    added = insert_each(session, Engagement, rows, "id", "user_id", "version_id", **same)
+    insert = _inserting(insert_into(session))
+    added = fetch(session, as_tuple, insert, given=as_given(session, facts), **same)
     events = [(fact_id, {"user": user_id, "version": version_id}) for fact_id, user_id, version_id in added]
     history.record_all(session, actor, kind.value, "engagement", events, now=now)
     new = {(user_id, version_id) for _, user_id, version_id in added}
-    for row in rows:
-        if (row["user_id"], row["version_id"]) not in new:  # there is one before, which may be void
-            user, version = session.get_one(User, row["user_id"]), session.get_one(Version, row["version_id"])
-            facts = {name: value for name, value in row.items() if name not in ("user_id", "version_id")}
-            write(session, user, version, kind, 1, actor=actor, now=now, **facts)
+    for fact in facts:
+        if (fact.user_id, fact.version_id) not in new:  # there is one before, which may be void
+            user, version = session.get_one(User, fact.user_id), session.get_one(Version, fact.version_id)
+            rest = {name: value for name, value in fact._asdict().items() if name not in ("user_id", "version_id")}
+            write(session, user, version, kind, 1, actor=actor, now=now, **rest)
+
+
+_SAME = ("kind", "nth", "recorded_at", "actor", "sha256", "locale", "wording")
+
+
+@cache
+def _inserting(insert: Any) -> Any:
+    rows = sqlalchemy.select(*given(Engagement, *Fact._fields), *parameters(Engagement, *_SAME))
+    selected = rows.where(sqlalchemy.true())  # else SQLite would read ON CONFLICT as part of a join
+    written = insert(Engagement).from_select([*Fact._fields, *_SAME], selected).on_conflict_do_nothing()
+    return written.returning(col(Engagement.id), col(Engagement.user_id), col(Engagement.version_id))
 
 
 def facts(session: Session, user: User) -> list[Engagement]:

@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from functools import lru_cache
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
-from sqlalchemy import ARRAY, BigInteger, Integer, String, bindparam
+from sqlalchemy import ARRAY, JSON, BigInteger, ColumnElement, Integer, String, bindparam, cast, column, literal_column
 from sqlalchemy.engine import Dialect
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.dml import UpdateBase
@@ -14,7 +15,7 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 from sqlmodel import Session
 
 from lifecycle.db import driver
-from lifecycle.inserting import insert_into
+from lifecycle.states import require_aware
 
 T = TypeVar("T")
 
@@ -28,6 +29,13 @@ def execute_many(session: Session, statement: UpdateBase, rows: Sequence[dict[st
     connection = session.connection()
     prepared = _prepared(statement, connection.dialect, (*rows[0], *same))
     driver(connection).cursor().executemany(prepared.sql, prepared.bound(rows, same))
+
+
+def execute(session: Session, statement: UpdateBase, /, **values: Any) -> None:
+    """A statement of a module by the driver's own means."""
+    connection = session.connection()
+    prepared = _prepared(statement, connection.dialect, tuple(values))
+    driver(connection).cursor().execute(prepared.sql, prepared.bound([{}], values)[0])
 
 
 def fetch(session: Session, kind: Callable[..., T], statement: SelectBase | UpdateBase, /, **values: Any) -> list[T]:
@@ -123,31 +131,68 @@ def _among_postgresql(element: Any, compiler: Any, **kw: Any) -> str:
     return f"{column} = ANY({ids})"
 
 
-def insert_each(
-    session: Session, model: type[Any], rows: Sequence[dict[str, Any]], *columns: str, **same: Any
-) -> Sequence[tuple[Any, ...]]:
-    """`insert_once` of rows that share what is the `same`; it answers with these columns of those that were new."""
-    statement = _inserting(insert_into(session), cast(Any, model), (*rows[0], *same), columns)
-    connection = session.connection()
-    prepared = _prepared(statement, connection.dialect, (*rows[0], *same))
-    cursor, bound = driver(connection).cursor(), prepared.bound(rows, same)
-    if connection.dialect.name == "sqlite":
-        added = [row for values in bound for row in cursor.execute(prepared.sql, values).fetchall()]
-    else:
-        cursor.executemany(prepared.sql, bound, returning=True)
-        added = cursor.fetchall()
-        while cursor.nextset():
-            added += cursor.fetchall()
-    return prepared.read(as_tuple, added)
-
-
-@lru_cache(maxsize=16)
-def _inserting(insert: Any, model: Any, names: tuple[str, ...], columns: tuple[str, ...]) -> Any:
-    table = model.__table__
-    values = {name: bindparam(name, type_=table.c[name].type) for name in names}
-    return insert(table).values(values).on_conflict_do_nothing().returning(*(table.c[name] for name in columns))
-
-
 def as_tuple(*values: Any) -> tuple[Any, ...]:
     """The columns of a row as they are."""
     return values
+
+
+# -- many rows as one value --------------------------------------------------------------------------------------------
+
+
+def as_given(session: Session, rows: Sequence[Sequence[Any]]) -> str:
+    """The rows as `given` reads them. They go to the database in one step, in which Python can do something else."""
+    sqlite = session.get_bind().dialect.name == "sqlite"
+    return json.dumps(rows, default=_sqlite_instant if sqlite else datetime.isoformat, separators=(",", ":"))
+
+
+@lru_cache(maxsize=1024)  # most are written several times over, in rows of different tables
+def _sqlite_instant(instant: datetime) -> str:
+    return require_aware(instant).replace(tzinfo=None).isoformat(" ", "microseconds")
+
+
+def given(model: type[Any], *names: str) -> list[ColumnElement[Any]]:
+    """SQL for rows that a statement is given as the value `given`, made by `as_given`: of these columns' types."""
+    row = each_row(bindparam("given", type_=String())).table_valued(column("value", JSON)).c.value
+    items = (item(row, literal_column(str(nth))) for nth in range(len(names)))
+    return [cast(each, getattr(model, name).type) for each, name in zip(items, names, strict=True)]
+
+
+def parameters(model: type[Any], *names: str) -> list[ColumnElement[Any]]:
+    """SQL for values of these columns that a statement is given by their names."""
+    return [bindparam(name, type_=getattr(model, name).type) for name in names]
+
+
+class each_row(FunctionElement[Any]):
+    """SQL for the rows of a JSON array."""
+
+    name = "each_row"
+    inherit_cache = True
+
+
+class item(FunctionElement[Any]):
+    """SQL for the nth of a row."""
+
+    name = "item"
+    inherit_cache = True
+
+
+@compiles(each_row, "sqlite")
+def _each_row_sqlite(element: Any, compiler: Any, **kw: Any) -> str:
+    return f"json_each({compiler.process(element.clauses, **kw)})"
+
+
+@compiles(each_row, "postgresql")
+def _each_row_postgresql(element: Any, compiler: Any, **kw: Any) -> str:
+    return f"jsonb_array_elements(CAST({compiler.process(element.clauses, **kw)} AS jsonb))"
+
+
+@compiles(item, "sqlite")
+def _item_sqlite(element: Any, compiler: Any, **kw: Any) -> str:
+    row, nth = (compiler.process(clause, **kw) for clause in element.clauses)
+    return f"json_extract({row}, '$[{nth}]')"
+
+
+@compiles(item, "postgresql")
+def _item_postgresql(element: Any, compiler: Any, **kw: Any) -> str:
+    row, nth = (compiler.process(clause, **kw) for clause in element.clauses)
+    return f"({row} ->> {nth})"

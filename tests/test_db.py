@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from sqlalchemy import bindparam, literal, select, text, update
+import sqlmodel
+from sqlalchemy import bindparam, insert, literal, select, text, update
 from sqlmodel import Session, col
 
 from lifecycle import users
@@ -15,7 +16,7 @@ from lifecycle.db import Database, migrations, open_database
 from lifecycle.errors import ConfigurationError, DatabaseError, InvalidInput
 from lifecycle.inserting import insert_once
 from lifecycle.models import User
-from lifecycle.rows import among, execute_many, fetch, insert_each
+from lifecycle.rows import among, as_given, as_tuple, execute, execute_many, fetch, given, parameters
 from lifecycle.settings import Settings
 from tests.conftest import NOW
 
@@ -123,24 +124,47 @@ def test_inserting_a_known_key_again_adds_nothing(database: Database) -> None:
 
 
 def test_rows_are_fetched_by_any_number_of_ids_as_the_mapper_would_read_them(database: Database) -> None:
-    rows = [{"external_id": f"u{n}", "email_bounced_at": NOW, "created_at": NOW} for n in range(5)]
     columns = (col(User.id), col(User.external_id), col(User.email_bounced_at), col(User.discord_id))
     some = select(*columns).where(among(col(User.id), "ids")).order_by(col(User.id))
+    same = {"email": "", "locale": "", "time_zone": "", "created_at": NOW}
 
     def work(session: Session) -> None:
-        same = {"email": "", "locale": "", "time_zone": ""}
-        added = insert_each(session, User, rows, "id", "external_id", **same)
-        assert insert_each(session, User, rows[:1], "id", **same) == []
-        ids = {external_id: user_id for user_id, external_id in added}
-        assert len(ids) == 5
+        insert_once(session, User, [{"external_id": f"u{n}", "email_bounced_at": NOW, **same} for n in range(5)])
+        ids = {user.external_id: user.id for user in session.exec(sqlmodel.select(User))}
         wanted = [ids["u1"], ids["u3"]]
-        found = fetch(session, lambda *values: values, some, ids=wanted)
+        found = fetch(session, as_tuple, some, ids=wanted)
         assert found == [(ids[name], name, NOW, None) for name in ("u1", "u3")]
-        assert fetch(session, lambda *values: values, some, ids=[]) == []
+        assert fetch(session, as_tuple, some, ids=[]) == []
         session.get_one(User, ids["u1"]).external_id = "renamed"
-        assert [row[1] for row in fetch(session, lambda *values: values, some, ids=wanted)] == ["renamed", "u3"]
+        assert [row[1] for row in fetch(session, as_tuple, some, ids=wanted)] == ["renamed", "u3"]
 
     database.run(work)
+
+
+ELSEWHERE = NOW.astimezone(timezone(timedelta(hours=5, minutes=30)))  # the same instant
+
+
+def test_many_rows_go_to_the_database_as_one_value_and_stand_there_as_the_mapper_writes_them(
+    database: Database,
+) -> None:
+    awkward, soon = "\"'\\ \u2028 \U0001f600 %s ? :x [1]", NOW.replace(microsecond=1)
+    rows = [("u1", awkward, NOW, None), ("u2", "", ELSEWHERE, soon)]
+    early = select(col(User.external_id)).where(col(User.created_at) == NOW).order_by(col(User.external_id))
+
+    def work(session: Session) -> None:
+        execute(session, WRITE_USERS, given=as_given(session, rows), locale="de", time_zone="")
+        found = session.exec(sqlmodel.select(User).order_by(col(User.external_id))).all()
+        assert [(u.external_id, u.email, u.created_at, u.email_bounced_at, u.locale) for u in found] == [
+            ("u1", awkward, NOW, None, "de"),
+            ("u2", "", NOW, soon, "de"),
+        ]
+        assert list(session.execute(early).scalars()) == ["u1", "u2"]
+
+    database.run(work)
+
+
+OWN, SAME = ("external_id", "email", "created_at", "email_bounced_at"), ("locale", "time_zone")
+WRITE_USERS = insert(User).from_select([*OWN, *SAME], select(*given(User, *OWN), *parameters(User, *SAME)))
 
 
 def test_many_rows_are_written_with_what_is_the_same_in_all_named_once(database: Database) -> None:

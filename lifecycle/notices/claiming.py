@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, insert, literal, select, update
 from sqlmodel import Session, col
 
 from lifecycle import reminding
@@ -23,7 +23,7 @@ from lifecycle.notices.outbox import Due
 from lifecycle.notices.readers import About, Known
 from lifecycle.notices.recording import Handover
 from lifecycle.notices.rendering import Renderer, renderer
-from lifecycle.rows import among, as_tuple, execute_many, fetch
+from lifecycle.rows import among, as_given, as_tuple, execute, execute_many, fetch, given, parameters
 from lifecycle.settings import Settings
 from lifecycle.states import PENDING_STATUSES, AttemptOutcome, Channel, NoticeStatus, Purpose
 
@@ -66,7 +66,8 @@ def begin(session: Session, ready: Sequence[Handover], *, settings: Settings, no
     if begun:
         until = now + timedelta(seconds=settings.lease_seconds)
         execute_many(session, _BEGIN, [_begun(handover) for handover in begun], until=until)
-        execute_many(session, _TRY, [_attempt(handover) for handover in begun], started_at=now)
+        tries = [(handover.notice_id, handover.nth, handover.address) for handover in begun]
+        execute(session, _TRY, given=as_given(session, tries), started_at=now)
     return begun
 
 
@@ -93,7 +94,11 @@ _BEGIN = (
     )
 )
 
-_TRY = insert(Attempt).values(outcome=AttemptOutcome.STARTED, reply="")
+_STARTED = [*given(Attempt, "notice_id", "nth", "address"), *parameters(Attempt, "started_at")]
+_TRY = insert(Attempt).from_select(
+    ["notice_id", "nth", "address", "started_at", "outcome", "reply"],
+    select(*_STARTED, literal(AttemptOutcome.STARTED.value), literal("")),
+)
 
 
 def _begun(handover: Handover) -> dict[str, Any]:
@@ -105,10 +110,6 @@ def _begun(handover: Handover) -> dict[str, Any]:
         "kept": handover.kept,
         "form": handover.form_id,
     }
-
-
-def _attempt(handover: Handover) -> dict[str, Any]:
-    return {"notice_id": handover.notice_id, "nth": handover.nth, "address": handover.address}
 
 
 def release(session: Session, ready: Sequence[Handover], *, due_at: datetime | None = None) -> None:

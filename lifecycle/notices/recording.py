@@ -6,20 +6,21 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 import sqlalchemy
-from sqlalchemy import bindparam, update
+from sqlalchemy import update
 from sqlmodel import Session, col, select
 
-from lifecycle import announcing, engagements, history, requests
+from lifecycle import announcing, engagements, history, ledger, requests
 from lifecycle.models import Attempt, Notice, Request, User, Version
 from lifecycle.notices import outbox
 from lifecycle.notices.conversation import Reply
-from lifecycle.rows import among, execute_many, fetch
+from lifecycle.rows import among, as_given, execute, fetch, given
 from lifecycle.settings import Settings
 from lifecycle.states import (
     MAX_DOUBTS,
     NOTICE_TRANSITIONS,
     AttemptOutcome,
     Channel,
+    EngagementKind,
     NoticeStatus,
     Purpose,
     next_try,
@@ -63,17 +64,17 @@ def record(session: Session, outcomes: Sequence[Outcome], *, settings: Settings,
     if not outcomes:
         return
     ended = [_ended(o.handover.notice_id, o.handover.nth, o.reply, o.at) for o in outcomes]
-    execute_many(session, _FINISH, ended)
+    execute(session, _FINISH, given=as_given(session, ended))
     found = fetch(session, _Standing, _LOCKED, ids=[outcome.handover.notice_id for outcome in outcomes])
     rows = {row.id: row for row in found}
-    told: list[tuple[engagements.Told, int]] = []
+    told: list[tuple[Outcome, ledger.Fact]] = []
     for outcome in outcomes:
         row = rows[outcome.handover.notice_id]
         ours = row.status is NoticeStatus.SENDING and row.claim == outcome.handover.claim
         proves = outcome.reply.outcome is AttemptOutcome.SENT and NoticeStatus.SENT in NOTICE_TRANSITIONS[row.status]
         if proves and row.version_id is not None and row.user_id is not None:
-            fact = engagements.Told(row.user_id, row.version_id, row.id, row.channel, outcome.at)
-            told.append((fact, outcome.handover.nth))
+            fact = ledger.Fact(row.user_id, row.version_id, outcome.at, row.channel, row.id)
+            told.append((outcome, fact))
         elif ours or proves:
             _conclude(session, session.get_one(Notice, row.id), outcome, settings, now=now)
     if told:
@@ -95,30 +96,34 @@ _LOCKED = (
     .order_by(col(Notice.id))
     .with_for_update()
 )
+_ENDED = ("finished_at", "outcome", "code", "reply")
+_of, _nth, *_ending = given(Attempt, "notice_id", "nth", *_ENDED)
 _FINISH = (
     update(Attempt)
-    .where(col(Attempt.notice_id) == bindparam("notice"), col(Attempt.nth) == bindparam("try"))
+    .where(col(Attempt.notice_id) == _of, col(Attempt.nth) == _nth)
     .where(col(Attempt.address) != "")  # else the person was erased meanwhile, and the relay would name them
-    .values(finished_at=bindparam("at"), outcome=bindparam("ended"), code=bindparam("said"), reply=bindparam("words"))
+    .values(dict(zip(_ENDED, _ending, strict=True)))
 )
+_told, _sent_at = given(Notice, "id", "sent_at")
 _SENT = (
     update(Notice)
-    .where(col(Notice.id) == bindparam("notice"))
-    .values(status=NoticeStatus.SENT, sent_at=bindparam("at"), claim="", lease_until=None, reason="")
+    .where(col(Notice.id) == _told)
+    .values(status=NoticeStatus.SENT, sent_at=_sent_at, claim="", lease_until=None, reason="")
 )
 
 
-def _ended(notice_id: int, nth: int, reply: Reply, at: datetime) -> dict[str, Any]:
-    return {"notice": notice_id, "try": nth, "at": at, "ended": reply.outcome, "said": reply.code, "words": reply.text}
+def _ended(notice_id: int, nth: int, reply: Reply, at: datetime) -> tuple[Any, ...]:
+    return notice_id, nth, at, reply.outcome, reply.code, reply.text
 
 
-def _tell(session: Session, told: Sequence[tuple[engagements.Told, int]], *, now: datetime) -> None:
+def _tell(session: Session, told: Sequence[tuple[Outcome, ledger.Fact]], *, now: datetime) -> None:
     """These users are proven to have been told of a version, by these tries."""
-    execute_many(session, _SENT, [{"notice": fact.notice_id, "at": fact.at} for fact, _ in told])
-    sent = [(fact.notice_id, {"attempt": nth}) for fact, nth in told]
-    history.record_all(session, "clock", NoticeStatus.SENT.value, "notice", sent, now=now)
-    engagements.tell_all(session, [fact for fact, _ in told], now=now)
-    refresh(session, {fact.notice_id for fact, _ in told})
+    sent = [(outcome.handover.notice_id, outcome.at) for outcome, _ in told]
+    execute(session, _SENT, given=as_given(session, sent))
+    tries = [(outcome.handover.notice_id, {"attempt": outcome.handover.nth}) for outcome, _ in told]
+    history.record_all(session, "clock", NoticeStatus.SENT.value, "notice", tries, now=now)
+    ledger.write_all(session, EngagementKind.NOTIFIED, [fact for _, fact in told], actor="clock", now=now)
+    refresh(session, {notice_id for notice_id, _ in sent})
 
 
 def refresh(session: Session, notice_ids: Collection[int]) -> None:
@@ -180,7 +185,7 @@ def recover(session: Session, *, now: datetime, channel: Channel = Channel.EMAIL
     died = Reply(AttemptOutcome.UNKNOWN, None, "the worker died")
     dead = [notice for notice in found if notice.id not in alive]
     for notice in dead:
-        execute_many(session, _FINISH, [_ended(notice.id, notice.attempts, died, now)])
+        execute(session, _FINISH, given=as_given(session, [_ended(notice.id, notice.attempts, died, now)]))
         doubt(session, notice, due_at=now, now=now)
     return len(dead)
 
