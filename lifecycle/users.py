@@ -7,16 +7,15 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from babel import Locale, UnknownLocaleError
 from email_validator import EmailNotValidError, validate_email
-from sqlalchemy import bindparam, update
+from sqlalchemy import update
 from sqlmodel import Session, col, func, select
 
 from lifecycle import history
-from lifecycle.columns import UTCDateTime
 from lifecycle.errors import Conflict, InvalidInput, NotFound
 from lifecycle.inserting import chunks
 from lifecycle.models import User
 from lifecycle.notices import outbox
-from lifecycle.rows import execute_many
+from lifecycle.rows import as_given, execute, given
 
 FIELDS = ("email", "locale", "time_zone", "discord_id")
 
@@ -88,15 +87,15 @@ def count(session: Session) -> int:
 def touch(session: Session, seen: Mapping[int, datetime]) -> None:
     """Remember the latest instant at which each of these users used the service."""
     if seen:
-        execute_many(session, _TOUCH, [{"who": user_id, "seen": at} for user_id, at in seen.items()])
+        execute(session, _TOUCH, given=as_given(session, list(seen.items())))
     for user in [known for known in session.identity_map.values() if isinstance(known, User) and known.id in seen]:
         session.refresh(user, ["last_activity_at"])
 
 
-_SEEN = bindparam("seen", type_=UTCDateTime)
+_WHO, _SEEN = given(User, "id", "last_activity_at")
 _TOUCH = (
     update(User)
-    .where(col(User.id) == bindparam("who"))
+    .where(col(User.id) == _WHO)
     .where(col(User.last_activity_at).is_(None) | (col(User.last_activity_at) < _SEEN))
     .values(last_activity_at=_SEEN)
 )

@@ -54,8 +54,7 @@ def reserve(
     ready = [handover for handover in tried if handover is not None]
     if ready:
         until = now + timedelta(seconds=min(RESERVED_SECONDS, settings.lease_seconds))
-        lent = {"ids": [handover.notice_id for handover in ready], "token": token, "until": until}
-        execute_many(session, _LEND, [lent])
+        execute(session, _LEND, ids=[handover.notice_id for handover in ready], token=token, until=until)
     return len(found), ready
 
 
