@@ -55,7 +55,7 @@ def stand(course: Course, facts: Sequence[Fact], graces: Graces, zone: ZoneInfo,
         why = f"No version of {course.slug} is in force."
         return DocumentStanding(course.slug, Decision.ALLOW, "none", why, upcoming_versions=course.upcoming)
     found = verdict(course, facts, now)
-    slug, decision, state, why, due_version, due_by = found.shown or _show(course, found, facts, graces, zone, now)
+    slug, decision, state, why, due_version, due_by = _show(course, found, facts, graces, zone, now)
     return DocumentStanding(
         slug,
         decision,
@@ -99,6 +99,10 @@ def _since(found: Verdict, facts: Sequence[Fact]) -> datetime | None:
 def _show(
     course: Course, found: Verdict, facts: Sequence[Fact], graces: Graces, zone: ZoneInfo, now: datetime
 ) -> Shown:
+    """What is said to the user. It is kept where all of whom the verdict holds are told the same, graces or not."""
+    if found.shown is not None and (found.asked is None or not graces):
+        kept: Shown = found.shown
+        return kept
     if found.asked is None:
         why = f"Bound to version {course.number} of {course.slug} ({found.by})."
         found.shown = shown = Shown(course.slug, Decision.ALLOW, "bound", why)

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
-from lifecycle import engagements, standing, timetable, users
+from lifecycle import engagements, graces, standing, timetable, users
 from lifecycle.db import Database
 from lifecycle.documents import store
 from lifecycle.documents.publishing import withdraw
@@ -61,6 +61,24 @@ def test_check_and_stream_answer_as_standing_does(database: Database) -> None:
             meant = database.read(plainly, name, at)
             assert streamed == meant == check(database, name, at=at)
     assert check(database, at=NOW + 6 * DAY).decision is BLOCK
+
+
+def test_what_is_kept_of_others_hides_no_grace_of_ones_own(database: Database) -> None:
+    """Neither eve nor bob was told; only bob is exempt, and eve was looked up before."""
+    database.run(settle)
+    version = database.run(ask).id
+    assert check(database, "eve").documents[0].state == "not_told"
+
+    def exempt(session: Session) -> None:
+        bob, about = users.user(session, "bob"), session.get_one(Version, version)
+        graces.give(session, about, user=bob, until=None, reason="A holiday.", now=NOW)
+
+    database.run(exempt)
+    assert check(database, "bob").documents[0].state == "exempt"
+    assert database.read(plainly, "bob", NOW) == check(database, "bob")
+    lines = b"".join(standing.to_lines(database, ["eve", "bob", "eve"], zone=ZONE, now=NOW)).splitlines()
+    assert [b'"exempt"' in line for line in lines] == [False, True, False]
+    assert check(database, "eve").documents[0].state == "not_told"
 
 
 def test_who_is_not_known_is_told_so(database: Database) -> None:
