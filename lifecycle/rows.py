@@ -15,7 +15,7 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 from sqlmodel import Session
 
 from lifecycle.db import driver
-from lifecycle.states import require_aware
+from lifecycle.instants import require_aware
 
 T = TypeVar("T")
 
