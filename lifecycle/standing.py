@@ -30,16 +30,18 @@ from lifecycle.verdicts import Fact, instant
 ALLOW = Decision.ALLOW
 SEVERITY = [Decision.ALLOW, Decision.WARN, Decision.BLOCK]
 BOUNCED = EngagementKind.BOUNCED.value
+NAME, TOKEN, SPECIAL = range(4, 7)
 STREAMED = 1000  # users in one look-up of a stream
 
+# A row is a fact, then whose it is: their name, the token of the timetable, and their id if something is special.
 _WHO = """
-SELECT u.id, u.external_id, (SELECT m.token FROM timetable_marks m) AS token,
+SELECT u.id, u.external_id, (SELECT m.token FROM timetable_marks m) AS token, CASE WHEN
     EXISTS (SELECT 1 FROM terminations t
         WHERE t.user_id = u.id AND t.rescinded_at IS NULL AND t.reinstated_at IS NULL)
-    OR EXISTS (SELECT 1 FROM graces g WHERE g.user_id = u.id) AS special
+    OR EXISTS (SELECT 1 FROM graces g WHERE g.user_id = u.id) THEN u.id END AS special
 FROM users u WHERE {which}"""
 _FACTS = """
-SELECT me.id, me.external_id, me.token, me.special, e.version_id, e.kind, e.at, e.id
+SELECT e.version_id, e.kind, e.at, e.id, me.external_id, me.token, me.special
 FROM ({who}) me LEFT JOIN engagements e ON e.user_id = me.id ORDER BY {order}e.at, e.id"""
 BY_ID = _FACTS.format(who=_WHO.format(which="u.id = :who LIMIT 1"), order="")
 BY_NAME = _FACTS.format(who=_WHO.format(which="u.external_id = :who LIMIT 1"), order="")
@@ -77,8 +79,8 @@ def standing(session: Session, user: User, *, zone: ZoneInfo, now: datetime) -> 
     found = None
     while found is None:
         rows = [tuple(row) for row in session.execute(text(BY_ID), {"who": user.id})]
-        found = timetable(session, rows[0][2])
-    own = _own(session, user.id, now) if rows[0][3] else NOTHING
+        found = timetable(session, rows[0][TOKEN])
+    own = _own(session, user.id, now) if rows[0][SPECIAL] else NOTHING
     return _stand(rows, found, own, zone, now)
 
 
@@ -95,7 +97,7 @@ def check(database: Database, external_id: str, *, zone: ZoneInfo, now: datetime
         if not rows:
             raise users.unknown(external_id)
         found = _timetable(database, rows)
-    own = database.read(_own, rows[0][0], now) if rows[0][3] else NOTHING
+    own = database.read(_own, special, now) if (special := rows[0][SPECIAL]) else NOTHING
     return _stand(rows, found, own, zone, now)
 
 
@@ -104,7 +106,7 @@ def stream(
 ) -> Iterator[tuple[str, Standing | None]]:
     """The standing of each of these users at one instant, in their order; None for one who is not known."""
     for some, known in _look_up(database, external_ids, now):
-        found = {rows[0][1]: _stand(rows, table, own, zone, now) for rows, table, own in known}
+        found = {rows[0][NAME]: _stand(rows, table, own, zone, now) for rows, table, own in known}
         yield from ((name, found.get(name)) for name in some)
 
 
@@ -112,7 +114,7 @@ def to_lines(database: Database, external_ids: Iterable[str], *, zone: ZoneInfo,
     """`stream` as NDJSON, up to a thousand lines at a time; who is not known has a `problem` instead of a standing."""
     for some, known in _look_up(database, external_ids, now):
         found = {
-            rows[0][1]: _line(rows, table, zone, now)
+            rows[0][NAME]: _line(rows, table, zone, now)
             if own is NOTHING
             else to_json(_stand(rows, table, own, zone, now))
             for rows, table, own in known
@@ -134,7 +136,7 @@ def _line(rows: Sequence[Row], table: Timetable, zone: ZoneInfo, now: datetime) 
     ]
     judged = _judged(*_worst([(decision, why) for decision, why, _ in written if decision is not ALLOW]))
     documents = b",".join([document for _, _, document in written])
-    return b'{"user":%b,%b,"documents":[%b],"termination":null}' % (to_json(rows[0][1]), judged, documents)
+    return b'{"user":%b,%b,"documents":[%b],"termination":null}' % (to_json(rows[0][NAME]), judged, documents)
 
 
 @lru_cache(maxsize=1024)
@@ -166,13 +168,13 @@ def _batches(database: Database, external_ids: Iterator[str]) -> Iterator[tuple[
 def _by_user(
     database: Database, rows: list[Row], table: Timetable, now: datetime
 ) -> Iterator[tuple[list[Row], Timetable, Own]]:
-    for user_id, group in groupby(rows, itemgetter(0)):
+    for _, group in groupby(rows, itemgetter(NAME)):
         mine = list(group)
-        yield mine, table, database.read(_own, user_id, now) if mine[0][3] else NOTHING
+        yield mine, table, database.read(_own, special, now) if (special := mine[0][SPECIAL]) else NOTHING
 
 
 def _timetable(database: Database, rows: Sequence[Row]) -> Timetable | None:
-    token = rows[0][2]
+    token = rows[0][TOKEN]
     return kept(token) or database.read(timetable, token)
 
 
@@ -185,7 +187,7 @@ def _own(session: Session, user_id: int, now: datetime) -> Own:
 
 def _stand(rows: Sequence[Row], table: Timetable, own: Own, zone: ZoneInfo, now: datetime) -> Standing:
     """`rows` are the user's facts, oldest first; a user without any has one row without a version."""
-    moment, name = table.at(now), rows[0][1]
+    moment, name = table.at(now), rows[0][NAME]
     facts = _by_document(rows, moment, now)
     graces = table.graces if not own.graces else _both(table.graces, own.graces)
     documents = [
@@ -197,23 +199,23 @@ def _stand(rows: Sequence[Row], table: Timetable, own: Own, zone: ZoneInfo, now:
 def _by_document(rows: Sequence[Row], moment: Moment, now: datetime) -> list[list[Fact]]:
     """The facts up to `now` that count, by document."""
     facts: list[list[Fact]] = [[] for _ in moment.courses]
-    if rows[-1][4] is None:
+    if rows[-1][0] is None:
         return facts
-    if BOUNCED in [row[5] for row in rows]:
+    if BOUNCED in [row[1] for row in rows]:
         rows = _without_void(rows)
-    if rows and instant(rows[-1][6]) > now:
-        rows = [row for row in rows if instant(row[6]) <= now]
+    if rows and instant(rows[-1][2]) > now:
+        rows = [row for row in rows if instant(row[2]) <= now]
     place = moment.place
     for row in rows:
-        facts[place[row[4]]].append(row[4:])
+        facts[place[row[0]]].append(row)
     return facts
 
 
 def _without_void(rows: Sequence[Row]) -> list[Row]:
     """The facts that count, as `ledger.facts` has it: nothing that rests on a notice which came back."""
-    bounced = {row[4]: row[7] for row in sorted(rows, key=itemgetter(7)) if row[5] == EngagementKind.BOUNCED}
+    bounced = {row[0]: row[3] for row in sorted(rows, key=itemgetter(3)) if row[1] == EngagementKind.BOUNCED}
     resting = {*ON_NOTICE, EngagementKind.BOUNCED}
-    return [row for row in rows if row[5] not in resting or row[7] > bounced.get(row[4], 0)]
+    return [row for row in rows if row[1] not in resting or row[3] > bounced.get(row[0], 0)]
 
 
 def _both(general: Mapping[int, Sequence[Grace]], own: Mapping[int, Sequence[Grace]]) -> dict[int, Sequence[Grace]]:

@@ -18,8 +18,8 @@ from lifecycle.timetable import Course
 
 KEPT = 10_000  # orders of facts for each document, before all are worked out anew
 
-# A fact as it is looked up: (version id, kind, instant as the driver gives it, id).
-Fact = tuple[int, str, Any, int]
+# A fact as it is looked up: (version id, kind, instant as the driver gives it, id), and more that matters not here.
+Fact = tuple[Any, ...]
 
 
 @dataclass(slots=True)
@@ -124,5 +124,5 @@ def _keep(course: Course, key: tuple[Any, ...], found: Verdict) -> Verdict:
 
 
 def engagement(fact: Fact) -> Engagement:
-    version_id, kind, at, fact_id = fact
+    version_id, kind, at, fact_id = fact[:4]
     return Engagement(id=fact_id, user_id=0, version_id=version_id, kind=EngagementKind(kind), at=instant(at), actor="")
