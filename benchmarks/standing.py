@@ -23,7 +23,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -81,15 +81,14 @@ class Site:
         made = self.folder / f"{name}.{'sqlite' if self.sqlite else 'postgresql'}-made"
         if not made.exists():
             self._clear(name)
-        database = Database(self._url(name))
-        if not made.exists():
-            begun = perf_counter()
-            database.upgrade()
-            settle(database, *world)
-            made.touch()
-            print(f"  ({world} made in {perf_counter() - begun:.0f} s)", flush=True)
-        yield database
-        database.close()
+        with closing(Database(self._url(name))) as database:
+            if not made.exists():
+                begun = perf_counter()
+                database.upgrade()
+                settle(database, *world)
+                made.touch()
+                print(f"  ({world} made in {perf_counter() - begun:.0f} s)", flush=True)
+            yield database
 
     def _url(self, name: str) -> str:
         return f"sqlite:///{self.folder / name}.sqlite3" if self.sqlite else self.server.get_uri(database=name)
@@ -204,7 +203,6 @@ def peer(python: Path, file: Path, world: World) -> Iterator[Way]:
             return found
 
         yield turn
-        ask.close()
 
 
 def rounds(ways: dict[str, tuple[Way, int]]) -> dict[str, list[list[float]]]:
