@@ -5,6 +5,7 @@ always left to the others. Silence takes half of them away, and repeated silence
 """
 
 import random
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -17,7 +18,7 @@ from lifecycle.states import next_try
 FIRST = 2
 SILENCES = 3  # in a row, and the domain is put off
 STUCK_SECONDS = 1.0  # behind a hand-over that takes longer, and twice as long as the last, others need not wait
-AWAY = timedelta(seconds=5)  # so long what waits behind it makes way
+AWAY, LONGEST_AWAY = timedelta(seconds=5), timedelta(minutes=1)  # so long what waits behind it makes way
 MOST_REMEMBERED = 1000
 
 
@@ -29,12 +30,24 @@ class Domain:
     silences: int = 0
     closed_until: datetime | None = None
     took: float = 0.0  # seconds, the last that was answered
+    busy_until: datetime | None = None  # with what was made to wait, at the pace of the last answer
     begun: dict[int, float] = field(default_factory=dict)  # by notice
 
     @property
     def stuck(self) -> bool:
         patience = max(STUCK_SECONDS, 2 * self.took)
         return len(self.begun) >= self.most and monotonic() - min(self.begun.values()) > patience
+
+    def away_until(self, now: datetime) -> datetime | None:
+        """Until when what is for this domain makes way for others, if it must."""
+        if self.closed_until is not None and self.closed_until > now:
+            return self.closed_until
+        return max(now + AWAY, self.busy_until or now) if self.stuck else None
+
+    def put_off(self, number: int, *, now: datetime) -> None:
+        """So many make way now; the next come after them, or a long queue would be put off and reserved for ever."""
+        pace = timedelta(seconds=max(self.took, STUCK_SECONDS) / self.most)
+        self.busy_until = min(max(now + AWAY, self.busy_until or now) + number * pace, now + LONGEST_AWAY)
 
 
 @dataclass(slots=True)
@@ -55,15 +68,16 @@ class Domains:
 
     def choose(self, ready: Sequence[Handover], room: int, *, now: datetime) -> Choice:
         """The first `room` of those that their domains have room for; what comes after them is not looked at."""
-        chosen, places = Choice(), dict[str, int]()
+        chosen, places, making_way = Choice(), dict[str, int](), Counter[str]()
         for nth, handover in enumerate(ready):
             if len(chosen.first) == room:
                 chosen.rest += ready[nth:]
                 break
             name = _name(handover)
             domain = self._known.get(name)
-            if domain and (until := _away_until(domain, now)) is not None:
+            if domain and (until := domain.away_until(now)) is not None:
                 chosen.put_off.setdefault(until, []).append(handover)
+                making_way[name] += 1
                 continue
             if name not in places:
                 places[name] = (domain.most - len(domain.begun)) if domain else min(FIRST, self._most)
@@ -72,6 +86,8 @@ class Domains:
                 chosen.first.append(handover)
             else:
                 chosen.rest.append(handover)
+        for name, number in making_way.items():
+            self._known[name].put_off(number, now=now)
         return chosen
 
     def begin(self, handovers: Iterable[Handover]) -> None:
@@ -102,9 +118,3 @@ class Domains:
 
 def _name(handover: Handover) -> str:
     return handover.address.rpartition("@")[2].lower()
-
-
-def _away_until(domain: Domain, now: datetime) -> datetime | None:
-    if domain.closed_until is not None and domain.closed_until > now:
-        return domain.closed_until
-    return now + AWAY if domain.stuck else None

@@ -155,11 +155,11 @@ class Worker:
             *command, cwd=self._folder, env=self._environment, stderr=self._log
         )
 
-    async def until(self, sink: "Post", holds: Callable[[], bool]) -> None:
+    async def until(self, sink: "Post", holds: Callable[[], bool], *, patience: float = PATIENCE_SECONDS) -> None:
         """Wait for an arrival after which this holds. Raises AssertionError when the worker ends, or gets nowhere."""
         ended, reached = asyncio.create_task(self._running.wait()), asyncio.create_task(sink.until(holds))
         both = {ended, reached}
-        done, _ = await asyncio.wait(both, timeout=PATIENCE_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        done, _ = await asyncio.wait(both, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
         for task in both:
             task.cancel()
         if reached not in done:

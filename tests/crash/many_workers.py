@@ -78,10 +78,11 @@ async def run(database_url: str, folder: Path, *, notices: int) -> Harm:
 async def harm(workers: list[Worker], sink: Sink, notices: int) -> None:
     """Stop the first, kill two others, and let the first go on when its lease is long over."""
     stopped, *killed, last = workers
-    await last.until(sink, lambda: sink.total >= notices // 8)
+    await last.until(sink, lambda: sink.total >= notices // 8, patience=PATIENCE_SECONDS)
     stopped.send_signal(signal.SIGSTOP)
     for nth, worker in enumerate(killed, start=2):
-        await last.until(sink, lambda least=nth * notices // 8: sink.total >= least)  # type: ignore[misc]
+        least = nth * notices // 8
+        await last.until(sink, lambda least=least: sink.total >= least, patience=PATIENCE_SECONDS)  # type: ignore[misc]
         await worker.kill()
     await asyncio.sleep(LEASE_SECONDS * 2)
     stopped.send_signal(signal.SIGCONT)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 
@@ -86,6 +87,30 @@ def test_repeated_silence_closes_a_domain_for_ever_longer_and_an_answer_opens_it
     domains.begin([handover])
     domains.end(handover, TAKEN, now=NOW)
     assert domains.choose(to("a.example", 99), 1, now=NOW).first != []
+
+
+def test_what_waits_behind_a_slow_domain_comes_back_at_its_pace_and_within_a_minute(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Else a long queue for one domain would be put off, reserved and put off again without an end."""
+    domains, clock = Domains(10), [100.0]
+    monkeypatch.setattr("lifecycle.notices.domains.monotonic", lambda: clock[0])
+    assert taken(domains, to("a.example", 1, 2, 3)) == [1, 2]
+    clock[0] += 2
+    waits = []
+    for some in range(20):
+        chosen = domains.choose(
+            to("a.example", *range(some * 10 + 10, some * 10 + 20)) + to("b.example", 7), 1, now=NOW
+        )
+        assert [handover.notice_id for handover in chosen.first] == [7], "others go on"
+        [(until, away)] = chosen.put_off.items()
+        waits.append((until - NOW).total_seconds())
+        assert len(away) == 10
+    assert waits[:4] == [5, 10, 15, 20], "two at a time, of a second each"
+    assert max(waits) == 60
+    later = NOW + timedelta(minutes=5)
+    [until] = domains.choose(to("a.example", 900), 1, now=later).put_off
+    assert until == later + timedelta(seconds=5), "what waited has come back meanwhile"
 
 
 def test_only_silent_domains_are_remembered_for_long() -> None:
