@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import bindparam, insert, literal, select, update
-from sqlmodel import Session, col
+from sqlmodel import Session, col, func
 
 from lifecycle import reminding
 from lifecycle.errors import AssentError, InvalidInput
@@ -23,9 +23,9 @@ from lifecycle.notices.outbox import Due
 from lifecycle.notices.readers import About, Known
 from lifecycle.notices.recording import Handover
 from lifecycle.notices.rendering import Renderer, renderer
-from lifecycle.rows import among, as_given, as_tuple, execute, execute_many, fetch, given, parameters
+from lifecycle.rows import among, as_given, as_tuple, execute, execute_many, fetch, given, is_given, parameters
 from lifecycle.settings import Settings
-from lifecycle.states import PENDING_STATUSES, AttemptOutcome, Channel, NoticeStatus, Purpose
+from lifecycle.states import AttemptOutcome, Channel, NoticeStatus, Purpose
 
 RESERVED_SECONDS = 20.0
 
@@ -111,13 +111,18 @@ def _begun(handover: Handover) -> dict[str, Any]:
     }
 
 
+_lent, _token = given(Notice, "id", "claim")
+_RELEASE = (
+    update(Notice)
+    .where(is_given(col(Notice.id)), col(Notice.id) == _lent, col(Notice.claim) == _token, PENDING)
+    .values(claim="", lease_until=None, due_at=func.coalesce(*parameters(Notice, "due_at"), col(Notice.due_at)))
+)
+
+
 def release(session: Session, ready: Sequence[Handover], *, due_at: datetime | None = None) -> None:
     """Give back what was reserved and not begun, to be due then instead."""
-    back = {"claim": "", "lease_until": None} | ({"due_at": due_at} if due_at else {})
-    for token in {handover.claim for handover in ready}:
-        ours = (col(Notice.claim) == token, col(Notice.status).in_(PENDING_STATUSES))
-        some = col(Notice.id).in_([handover.notice_id for handover in ready])
-        session.connection().execute(update(Notice).where(some, *ours).values(**back))
+    back = [(handover.notice_id, handover.claim) for handover in ready]
+    execute(session, _RELEASE, given=as_given(session, back), due_at=due_at)
 
 
 # -- the message -------------------------------------------------------------------------------------------------------

@@ -110,9 +110,12 @@ class Dispatcher:
 
     def _wanted(self) -> int:
         """How many to reserve: as many as leave soon, and only when the last of them are about to."""
-        if len(self._ready) >= self._settings.smtp_connections and not self._news:
+        plenty = len(self._ready) >= self._settings.smtp_connections
+        if plenty and not self._news:
             return 0
         self._news = False
+        if plenty:  # for what may be more urgent; a backlog would otherwise be reserved whole, news by news
+            return self._settings.smtp_connections
         took, self._reserved_at = monotonic() - self._reserved_at, monotonic()
         fits = self._batch * 2 if took < SOON_SECONDS else self._batch // 2
         self._batch = max(self._settings.smtp_connections, min(fits, MOST_RESERVED))
