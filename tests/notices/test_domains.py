@@ -5,8 +5,10 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from sqlmodel import func, select
 
 from lifecycle.db import Database
+from lifecycle.models import Notice
 from lifecycle.notices import outbox
 from lifecycle.notices.conversation import Reply
 from lifecycle.notices.domains import SILENCES, Domains
@@ -43,6 +45,30 @@ async def test_while_one_domain_is_silent_the_others_are_served_and_it_makes_way
         relay.released.set()
         assert await drain == 8
     assert {notice.due_at > NOW for notice in map(world.notice, range(3, 31))} == {True}
+
+
+async def test_however_often_there_is_news_no_backlog_is_reserved_whole(world: World) -> None:
+    """What a worker holds back no other can send, and to give it back takes as long as it was long."""
+    world.news(*(f"user{n}" for n in range(400)))
+    async with (
+        scripted(Fault("RCPT", STALL, "250 2.1.5 at last", times=ALWAYS)) as relay,
+        world.worker(relay) as worker,
+    ):
+        drain = asyncio.create_task(worker.drain())
+        while not world.database.read(outbox.counts).get(S.SENDING):  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+        most = 0
+        for _ in range(12):
+            worker.nudge()
+            await asyncio.sleep(0.03)
+            most = max(
+                most, world.database.read(lambda s: s.exec(select(func.count()).where(Notice.claim != "")).one())
+            )
+        assert 2 < most < 100
+        worker.close()
+        relay.released.set()
+        await drain
+    assert world.database.read(lambda s: s.exec(select(func.count()).where(Notice.claim != "")).one()) == 0
 
 
 # -- the rule alone ------------------------------------------------------------------------------------------------
