@@ -151,6 +151,7 @@ class Board:
     def __init__(self, bot: "Bot") -> None:
         self._bot = bot
         self._shown: dict[int, Card] = {}
+        self._fresh: set[int] = set()  # posted by this process, and nothing has happened to them since
         self._complaint = ""
 
     async def post(self) -> None:
@@ -182,15 +183,21 @@ class Board:
 
         message = await persistently(send)
         await self._bot.database.arun(_remember, one.number, str(message.id))
+        self._fresh.add(one.number)
 
     async def _update(self, channel: discord.TextChannel, one: Card) -> None:
         await self._edit(channel, one)
-        before = self._shown.get(one.number)
-        for nth in sorted(one.undelivered - before.undelivered) if before else []:
+        for nth in sorted(one.undelivered - self._told_of(one)):
             await self._complain(channel, one, nth)
         self._shown[one.number] = one
+        self._fresh.discard(one.number)
         if one.erased:
             await self._bot.database.arun(_remember, one.number, "")
+
+    def _told_of(self, one: Card) -> frozenset[int]:
+        """The undelivered answers of which staff were told: of a card from before a restart, all there are."""
+        before = self._shown.get(one.number)
+        return before.undelivered if before else frozenset() if one.number in self._fresh else one.undelivered
 
     async def _edit(self, channel: discord.TextChannel, one: Card) -> None:
         async def edit() -> None:

@@ -131,6 +131,19 @@ async def test_an_answer_to_someone_without_an_address_says_so(world: World) -> 
     assert [n.purpose for n in world.database.read(outbox.notices)] == [Purpose.REQUEST_ANSWERED]
 
 
+async def test_an_answer_that_fails_before_the_channel_shows_it_is_told_aloud_too(world: World) -> None:
+    refuse_dms(world, 50278)
+    world.env.inject_error("PATCH", f"/channels/{world.staff.id}/messages/*", status=400, times=1)
+    await world.contact()
+    await world.answer()
+    assert [notice.status for notice in world.notices()] == [NoticeStatus.FAILED]
+    world.clock.advance(seconds=31)  # a part of the round rests for 30 after a fault
+    await world.go_round()
+    assert "could not be delivered" in world.card().content
+    said = [message.content for message in world.staff.history() if not message.content.startswith("**Request")]
+    assert said == ["Answer 1 to request 1 could not be delivered; the request's message says why."]
+
+
 def refuse_dms(world: World, code: int) -> None:
     path = f"/channels/{world.alice.user.dm_channel.id}/messages"
     world.env.inject_error("POST", path, status=403, code=code, message="Cannot send messages to this user", times=None)
