@@ -10,10 +10,10 @@ from sqlalchemy import (
     ARRAY,
     JSON,
     BigInteger,
-    Boolean,
     ColumnElement,
     Integer,
     String,
+    and_,
     bindparam,
     cast,
     column,
@@ -45,18 +45,20 @@ def execute_many(session: Session, statement: UpdateBase, rows: Sequence[dict[st
 
 def execute(session: Session, statement: UpdateBase, /, **values: Any) -> None:
     """A statement of a module by the driver's own means."""
-    connection = session.connection()
-    prepared = _prepared(statement, connection.dialect, tuple(values))
-    driver(connection).cursor().execute(prepared.sql, prepared.bound([{}], values)[0])
+    _run(session, statement, values)
 
 
 def fetch(session: Session, kind: Callable[..., T], statement: SelectBase | UpdateBase, /, **values: Any) -> list[T]:
     """The rows of a statement of a module by the driver's own means, a `kind` made of the columns of each."""
     session.flush()
+    prepared, cursor = _run(session, statement, values)
+    return prepared.read(kind, cursor.fetchall())
+
+
+def _run(session: Session, statement: SelectBase | UpdateBase, values: dict[str, Any]) -> tuple["_Prepared", Any]:
     connection = session.connection()
     prepared = _prepared(statement, connection.dialect, tuple(values))
-    cursor = driver(connection).cursor().execute(prepared.sql, prepared.bound([{}], values)[0])
-    return prepared.read(kind, cursor.fetchall())
+    return prepared, driver(connection).cursor().execute(prepared.sql, prepared.bound([{}], values)[0])
 
 
 class _Prepared:
@@ -174,26 +176,31 @@ def parameters(model: type[Any], *names: str) -> list[ColumnElement[Any]]:
     return [bindparam(name, type_=getattr(model, name).type) for name in names]
 
 
-class is_given(FunctionElement[bool]):
-    """SQL for a column being the first of a row that is given, beside the condition that it is: it leads to an index.
+def is_first(named: Any, first: ColumnElement[Any]) -> ColumnElement[bool]:
+    """SQL for a column being the `first` of a given row, which an index is used for."""
+    return and_(_among_firsts(named), named == first)
+
+
+class _among_firsts(FunctionElement[int]):
+    """SQL for a column being the first of any given row: says nothing more, but leads to an index.
 
     PostgreSQL takes any number of given rows for a hundred, and would rather read a whole table of some thousand rows.
     """
 
-    type = Boolean()
+    type = Integer()  # as of `among`
     inherit_cache = True
 
     def __init__(self, column: Any) -> None:
         super().__init__(column, bindparam("given", type_=String()))
 
 
-@compiles(is_given, "sqlite")
-def _is_given_sqlite(element: Any, compiler: Any, **kw: Any) -> str:
-    return "1 = 1"  # it begins with the rows given anyway
+@compiles(_among_firsts, "sqlite")
+def _among_firsts_sqlite(element: Any, compiler: Any, **kw: Any) -> str:
+    return "1"  # it begins with the rows given anyway
 
 
-@compiles(is_given, "postgresql")
-def _is_given_postgresql(element: Any, compiler: Any, **kw: Any) -> str:
+@compiles(_among_firsts, "postgresql")
+def _among_firsts_postgresql(element: Any, compiler: Any, **kw: Any) -> str:
     column, rows = (compiler.process(clause, **kw) for clause in element.clauses)
     return f"{column} = ANY(ARRAY(SELECT (g ->> 0)::bigint FROM jsonb_array_elements(CAST({rows} AS jsonb)) g))"  # noqa: S608
 

@@ -15,7 +15,7 @@ from lifecycle.errors import Conflict, InvalidInput, NotFound
 from lifecycle.inserting import chunks
 from lifecycle.models import User
 from lifecycle.notices import outbox
-from lifecycle.rows import as_given, execute, given, is_given
+from lifecycle.rows import as_given, execute, given, is_first
 
 FIELDS = ("email", "locale", "time_zone", "discord_id")
 
@@ -95,7 +95,7 @@ def touch(session: Session, seen: Mapping[int, datetime]) -> None:
 _WHO, _SEEN = given(User, "id", "last_activity_at")
 _TOUCH = (
     update(User)
-    .where(is_given(col(User.id)), col(User.id) == _WHO)
+    .where(is_first(col(User.id), _WHO))
     .where(col(User.last_activity_at).is_(None) | (col(User.last_activity_at) < _SEEN))
     .values(last_activity_at=_SEEN)
 )

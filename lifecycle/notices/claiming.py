@@ -23,7 +23,7 @@ from lifecycle.notices.outbox import Due
 from lifecycle.notices.readers import About, Known
 from lifecycle.notices.recording import Handover
 from lifecycle.notices.rendering import Renderer, renderer
-from lifecycle.rows import among, as_given, as_tuple, execute, execute_many, fetch, given, is_given, parameters
+from lifecycle.rows import among, as_given, as_tuple, execute, execute_many, fetch, given, is_first, parameters
 from lifecycle.settings import Settings
 from lifecycle.states import AttemptOutcome, Channel, NoticeStatus, Purpose
 
@@ -114,7 +114,7 @@ def _begun(handover: Handover) -> dict[str, Any]:
 _lent, _token = given(Notice, "id", "claim")
 _RELEASE = (
     update(Notice)
-    .where(is_given(col(Notice.id)), col(Notice.id) == _lent, col(Notice.claim) == _token, PENDING)
+    .where(is_first(col(Notice.id), _lent), col(Notice.claim) == _token, PENDING)
     .values(claim="", lease_until=None, due_at=func.coalesce(*parameters(Notice, "due_at"), col(Notice.due_at)))
 )
 

@@ -13,7 +13,7 @@ from lifecycle import announcing, engagements, history, ledger, requests
 from lifecycle.models import Attempt, Notice, Request, User, Version
 from lifecycle.notices import outbox
 from lifecycle.notices.conversation import Reply
-from lifecycle.rows import among, as_given, execute, fetch, given, is_given
+from lifecycle.rows import among, as_given, execute, fetch, given, is_first
 from lifecycle.settings import Settings
 from lifecycle.states import (
     MAX_DOUBTS,
@@ -100,14 +100,14 @@ _ENDED = ("finished_at", "outcome", "code", "reply")
 _of, _nth, *_ending = given(Attempt, "notice_id", "nth", *_ENDED)
 _FINISH = (
     update(Attempt)
-    .where(is_given(col(Attempt.notice_id)), col(Attempt.notice_id) == _of, col(Attempt.nth) == _nth)
+    .where(is_first(col(Attempt.notice_id), _of), col(Attempt.nth) == _nth)
     .where(col(Attempt.address) != "")  # else the person was erased meanwhile, and the relay would name them
     .values(dict(zip(_ENDED, _ending, strict=True)))
 )
 _told, _sent_at = given(Notice, "id", "sent_at")
 _SENT = (
     update(Notice)
-    .where(is_given(col(Notice.id)), col(Notice.id) == _told)
+    .where(is_first(col(Notice.id), _told))
     .values(status=NoticeStatus.SENT, sent_at=_sent_at, claim="", lease_until=None, reason="")
 )
 
