@@ -39,7 +39,7 @@ from lifecycle.db import Database
 from lifecycle.documents import store
 from lifecycle.documents.publishing import Publication, publish
 from lifecycle.inserting import insert_once
-from lifecycle.models import Attempt, Engagement, MessageForm, Notice, User
+from lifecycle.models import Attempt, Engagement, Message, MessageForm, Notice, User
 from lifecycle.notices import campaigns, keeping
 from lifecycle.notices.delivery import Dispatcher
 from lifecycle.settings import Settings, load_settings
@@ -100,17 +100,17 @@ def check(session: Session, mails: int) -> None:
     ]
     assert counted == [mails] * 3, counted
     last = session.exec(select(Notice).order_by(col(Notice.id).desc()).limit(1)).one()
-    message = keeping.message(session, last)
+    message = keeping.message(session, last.id)
     assert message is not None
     assert last.address.encode() in message
 
 
 def kept_bytes(session: Session, mails: int) -> tuple[float, float]:
     """Bytes a notice's message takes, on average, with its share of the form; and bytes of the message itself."""
-    stored = session.exec(select(func.sum(func.length(Notice.message)))).one() or 0
+    stored = session.exec(select(func.sum(func.length(Message.content)))).one() or 0
     forms = session.exec(select(func.sum(func.length(MessageForm.common)))).one() or 0
     some = session.exec(select(Notice).limit(100)).all()
-    whole = [len(keeping.message(session, notice) or b"") for notice in some]
+    whole = [len(keeping.message(session, notice.id) or b"") for notice in some]
     return (stored + forms) / mails, sum(whole) / len(whole)
 
 

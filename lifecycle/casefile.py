@@ -112,7 +112,7 @@ def _notice(session: Session, notice: Notice, files: Files) -> Shape:
     tries = [shapes.attempt(attempt) for attempt in outbox.attempts(session, notice)]
     said = [shapes.report(report) for report in reports.of(session, notice)]
     more: Shape = {"tries": tries, "reports": said, "message": None, "message_sha256": notice.message_sha256}
-    if (message := keeping.message(session, notice)) is not None:
+    if (message := keeping.message(session, notice.id)) is not None:
         name = f"messages/{notice.id}.{'eml' if notice.channel is Channel.EMAIL else 'txt'}"
         files[name] = message
         more |= {"message": name, "message_sha256": hashlib.sha256(message).hexdigest()}

@@ -14,6 +14,7 @@ from lifecycle.models import (
     Ground,
     Hold,
     IdempotencyKey,
+    Message,
     Notice,
     Reply,
     Report,
@@ -26,7 +27,7 @@ from lifecycle.models import (
 GONE = "(erased)"
 
 # Rows that go as a whole.
-DELETED = frozenset({Trace, IdempotencyKey})
+DELETED = frozenset({Trace, IdempotencyKey, Message})
 
 # What is put in the place of a person's data. `users.external_id` becomes a random pseudonym.
 ERASED: dict[type[Any], dict[str, Any]] = {
@@ -39,7 +40,7 @@ ERASED: dict[type[Any], dict[str, Any]] = {
         "discord_id": None,
         "last_activity_at": None,
     },
-    Notice: {"address": "", "message": None, "form_id": None, "reason": GONE},
+    Notice: {"address": "", "reason": GONE},
     Attempt: {"address": "", "reply": ""},
     Report: {"address": "", "text": ""},
     Request: {

@@ -164,11 +164,13 @@ def _sqlite_instant(instant: datetime) -> str:
     return require_aware(instant).replace(tzinfo=None).isoformat(" ", "microseconds")
 
 
-def given(model: type[Any], *names: str) -> list[ColumnElement[Any]]:
-    """SQL for rows that a statement is given as the value `given`, made by `as_given`: of these columns' types."""
+def given(model: type[Any], *names: str | TypeEngine[Any]) -> list[ColumnElement[Any]]:
+    """SQL for rows that a statement is given as the value `given`, made by `as_given`: of these columns' types, or of
+    a type itself. The rows may go on beyond what is named, so that several statements can be given the same."""
     row = each_row(bindparam("given", type_=String())).table_valued(column("value", JSON)).c.value
     items = (item(row, literal_column(str(nth))) for nth in range(len(names)))
-    return [cast(each, getattr(model, name).type) for each, name in zip(items, names, strict=True)]
+    types = (getattr(model, name).type if isinstance(name, str) else name for name in names)
+    return [cast(*each) for each in zip(items, types, strict=True)]
 
 
 def parameters(model: type[Any], *names: str) -> list[ColumnElement[Any]]:

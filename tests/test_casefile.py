@@ -12,7 +12,8 @@ from lifecycle import casefile, choices, erasure, history, requests, sealing, te
 from lifecycle.db import Database
 from lifecycle.errors import InvalidInput
 from lifecycle.models import User
-from lifecycle.notices import outbox
+from lifecycle.notices import keeping, outbox
+from lifecycle.notices.keeping import Packed
 from lifecycle.states import EngagementKind, Initiator, RequestKind
 from tests.conftest import NOW
 from tests.helpers import DAY, TERMS, ZONE, add_user, engage, published_terms
@@ -32,7 +33,8 @@ def live(session: Session) -> User:
     cause = terminations.Cause(Initiator.PROVIDER, "Spam.", grounds=[("terms", "1")])
     terminations.terminate(session, user, cause, zone=ZONE, notice_days=30, now=NOW + DAY)
     notice = outbox.notices(session)[-1]
-    notice.message, notice.address = MESSAGE, "ada@example.com"
+    notice.address = "ada@example.com"
+    keeping.keep(session, [(notice.id, Packed(MESSAGE))])
     session.add(notice)
     return user
 

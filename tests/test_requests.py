@@ -11,6 +11,7 @@ from lifecycle import clocks, deadlines, identity, jobs, requests
 from lifecycle.db import Database
 from lifecycle.errors import Conflict, InvalidInput, NotFound, RuleRefused
 from lifecycle.models import Notice, Request
+from lifecycle.notices import keeping
 from lifecycle.states import CLAIMS, Channel, NoticeStatus, Purpose, RequestKind, RequestOutcome
 from tests.conftest import NOW
 from tests.helpers import DAY, HOUR, ZONE, add_user
@@ -295,7 +296,7 @@ def test_a_record_is_kept_as_long_as_the_law_says_and_its_words_no_longer(sqlite
     request = sqlite.read(requests.request, 1)
     assert (request.subject, request.details, request.outcome) == ("", "", RequestOutcome.DONE)
     assert sqlite.read(lambda s: [r.text for r in requests.replies(s, request)]) == [""]
-    assert {(n.address, n.message) for n in owed(sqlite)} == {("", None)}
+    assert {(n.address, sqlite.read(keeping.message, n.id)) for n in owed(sqlite)} == {("", None)}
 
 
 # -- who it is -----------------------------------------------------------------------------------------------------

@@ -34,7 +34,7 @@ def get_notice(desk: Here, number: int) -> Shape:
     def work(session: Session) -> Shape:
         found = outbox.notice(session, number)
         tries = [shapes.attempt(attempt) for attempt in outbox.attempts(session, found)]
-        message = keeping.message(session, found)
+        message = keeping.message(session, found.id)
         text = None if message is None else message.decode("utf-8", "replace")
         said = [shapes.report(report) for report in reports.of(session, found)]
         return shapes.notice(session, found) | {"tries": tries, "reports": said, "message": text}

@@ -22,7 +22,7 @@ def show_mail(desk: Here, slug: str, number: int, new: inputs.RehearsedMail) -> 
     def work(session: Session) -> Shape:
         version = _version(session, slug, number)
         found = trial.mail_to(session, version, publication(new), new.user, settings=desk.settings, now=desk.now)
-        message = (found.message or b"").decode("utf-8", "replace")
+        message = found.message.decode("utf-8", "replace")
         return {"user": new.user, "channel": found.channel, "address": found.address, "message": message}
 
     return desk.run(work)

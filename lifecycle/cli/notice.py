@@ -87,7 +87,7 @@ def show(
 def _shown(session: Session, number: int) -> tuple[shapes.Shape, bytes | None]:
     notice = outbox.notice(session, number)
     tries = [shapes.attempt(attempt) for attempt in outbox.attempts(session, notice)]
-    message = keeping.message(session, notice)
+    message = keeping.message(session, notice.id)
     text = None if message is None else message.decode("utf-8", errors="replace")
     more = {"tries": tries, "message": text} | _reports(session, notice)
     return shapes.notice(session, notice) | more, message

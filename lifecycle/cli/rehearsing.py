@@ -98,9 +98,9 @@ def show_mail(wanted: Rehearsed, external_id: str, *, as_json: bool) -> None:
 
     def work(session: Session) -> shapes.Shape:
         version, publication = wanted.version(session), wanted.publication
-        notice = trial.mail_to(session, version, publication, external_id, settings=desk.settings, now=desk.now)
-        message = (notice.message or b"").decode("utf-8", errors="replace")
-        return {"user": external_id, "channel": notice.channel, "address": notice.address, "message": message}
+        found = trial.mail_to(session, version, publication, external_id, settings=desk.settings, now=desk.now)
+        message = found.message.decode("utf-8", errors="replace")
+        return {"user": external_id, "channel": found.channel, "address": found.address, "message": message}
 
     found = desk.database.run(work)
     if as_json:

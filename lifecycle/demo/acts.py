@@ -287,7 +287,7 @@ def _ask(stage: Stage, question: str, locale: str) -> Callable[[Session], answer
 
 def _kept_messages(session: Session) -> list[bytes]:
     sent = select(Notice).where(col(Notice.status) == NoticeStatus.SENT, Notice.channel == Channel.EMAIL)
-    kept = (keeping.message(session, notice) for notice in session.exec(sent))
+    kept = (keeping.message(session, notice.id) for notice in session.exec(sent))
     return sorted(message for message in kept if message is not None)
 
 

@@ -6,7 +6,7 @@ from lifecycle.models.engagement import Engagement, Trace
 from lifecycle.models.erasure import Erasure, Hold
 from lifecycle.models.event import Event
 from lifecycle.models.idempotency import IdempotencyKey
-from lifecycle.models.notice import Attempt, Campaign, MessageForm, Notice, RelayBucket, RelayOutage, Report
+from lifecycle.models.notice import Attempt, Campaign, Message, MessageForm, Notice, RelayBucket, RelayOutage, Report
 from lifecycle.models.termination import Ground, Termination
 from lifecycle.models.timetable import Grace, TimetableMark
 from lifecycle.models.user import Choice, Reply, Request, User
@@ -24,6 +24,7 @@ __all__ = [
     "Ground",
     "Hold",
     "IdempotencyKey",
+    "Message",
     "MessageForm",
     "Notice",
     "Origin",

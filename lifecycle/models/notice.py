@@ -50,9 +50,18 @@ class Notice(SQLModel, table=True):
     lease_until: datetime | None = maybe_instant()
     sent_at: datetime | None = maybe_instant()
     message_id: str = ""
-    message: bytes | None = Field(default=None, sa_type=LargeBinary, nullable=True)
     message_sha256: str = ""  # of the exact message, once the message itself was erased
+
+
+class Message(SQLModel, table=True):
+    """The exact message of a notice from its first try on; `content` is compressed against the form, if it has one."""
+
+    __tablename__ = "messages"
+    __table_args__ = STRICT
+
+    notice_id: int = Field(primary_key=True, foreign_key="notices.id")
     form_id: int | None = Field(default=None, foreign_key="message_forms.id", nullable=True)
+    content: bytes = Field(sa_type=LargeBinary)
 
 
 class MessageForm(SQLModel, table=True):

@@ -30,8 +30,9 @@ def blank(session: Session, *conditions: Any, now: datetime) -> int:
         if NoticeStatus.CANCELLED in NOTICE_TRANSITIONS[notice.status]:
             outbox.move(notice, NoticeStatus.CANCELLED)
             history.record(session, "clock", "cancelled", "notice", notice.id, now=now)
-        if (message := keeping.message(session, notice)) is not None:
+        if (message := keeping.message(session, notice.id)) is not None:
             notice.message_sha256 = hashlib.sha256(message).hexdigest()
+            keeping.forget(session, notice.id)
         for name, value in ERASED[Notice].items():
             setattr(notice, name, value)
         session.add(notice)

@@ -232,8 +232,6 @@ class Due(NamedTuple):
     attempts: int
     doubts: int
     message_id: str
-    message: bytes | None
-    form_id: int | None
 
 
 def take_due(session: Session, channel: Channel, *, limit: int, now: datetime) -> list[Due]:

@@ -13,6 +13,7 @@ from lifecycle import announcing, engagements, history, ledger, requests
 from lifecycle.models import Attempt, Notice, Request, User, Version
 from lifecycle.notices import outbox
 from lifecycle.notices.conversation import Reply
+from lifecycle.notices.keeping import Packed
 from lifecycle.rows import among, as_given, execute, fetch, given, is_first
 from lifecycle.settings import Settings
 from lifecycle.states import (
@@ -30,9 +31,10 @@ MAX_ATTEMPTS = 12
 
 
 class Handover(NamedTuple):
-    """A notice on its way, or about to be: its exact message and whom it goes to; `kept` is how the message is kept.
+    """A notice on its way, or about to be: its exact message and whom it goes to.
 
-    Unless `dotted`, no line of the message begins with a dot.
+    `kept` is how the message is to be kept, None if it is already. Unless `dotted`, no line of the message begins with
+    a dot.
     """
 
     notice_id: int
@@ -43,8 +45,7 @@ class Handover(NamedTuple):
     address: str
     message_id: str
     message: bytes
-    kept: bytes
-    form_id: int | None
+    kept: Packed | None
     dotted: bool
 
 

@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from sqlmodel import Session
@@ -15,8 +16,9 @@ from lifecycle import endings, history, users
 from lifecycle.documents.publishing import Publication, publish
 from lifecycle.errors import RuleRefused
 from lifecycle.models import Notice, User, Version
-from lifecycle.notices import claiming, outbox
+from lifecycle.notices import keeping, outbox, writing
 from lifecycle.notices.campaigns import ACCESS_ENDED
+from lifecycle.notices.keeping import Packed
 from lifecycle.settings import Settings
 from lifecycle.states import Channel, NoticeStatus, Purpose
 
@@ -25,10 +27,19 @@ UNNUMBERED = 0  # a notice that is only shown is none
 MARK = "[Test] "
 
 
+class Shown(NamedTuple):
+    """A message as it would leave, and over which channel to whom."""
+
+    channel: Channel
+    address: str
+    message_id: str
+    message: bytes
+
+
 def mail_to(
     session: Session, version: Version, publication: Publication, external_id: str, *, settings: Settings, now: datetime
-) -> Notice:
-    """The notice that this user would get, message and all; it is not owed. Writes nothing that stays.
+) -> Shown:
+    """The message that this user would get; it is not owed. Writes nothing that stays.
 
     Raises NotFound for an unknown user, RuleRefused for one who would not be told, and what `publish` raises.
     """
@@ -78,9 +89,9 @@ def send_test(
         session.add(reader)
         session.flush()
         tried = _written(session, version, reader, Channel.EMAIL, settings, as_=test, now=now)
-        message, message_id = tried.message, tried.message_id
-    test.message, test.message_id = message, message_id
+    test.message_id = tried.message_id
     session.add(test)
+    keeping.keep(session, [(test.id, Packed(tried.message))])
     history.record(session, actor, "tested", "version", version.id, now=now, notice=test.id)
     return test
 
@@ -106,8 +117,8 @@ def _written(
     *,
     as_: Notice | None = None,
     now: datetime,
-) -> Notice:
-    """The notice of the version; `as_` the test that it is to leave as, marked, instead of the one to come."""
+) -> Shown:
+    """The notice of the version as it would leave; `as_` the test that it is to leave as, marked."""
     key = outbox.notice_key(Purpose.VERSION_PUBLISHED, f"version:{version.id}", str(user.id), channel)
     notice = Notice(
         id=as_.id if as_ else UNNUMBERED,
@@ -118,5 +129,5 @@ def _written(
         version_id=version.id,
         priority=Purpose.VERSION_PUBLISHED.priority,
     )
-    claiming.write(session, notice, settings, mark=MARK if as_ else "", now=now)
-    return notice
+    message = writing.message_of(session, notice, settings, mark=MARK if as_ else "", now=now)
+    return Shown(channel, notice.address, notice.message_id, message)

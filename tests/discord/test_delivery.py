@@ -10,8 +10,9 @@ from bots.discord.delivery import MOST, TOO_LONG
 from bots.discord.exchange import PAUSES
 from bots.discord.text import LIMIT, split
 from lifecycle import terminations, users
+from lifecycle.db import Database
 from lifecycle.models import Attempt, Notice, Termination
-from lifecycle.notices import claiming, outbox
+from lifecycle.notices import claiming, keeping, outbox
 from lifecycle.states import AttemptOutcome, Channel, EngagementKind, Initiator, NoticeStatus, Purpose
 from tests.conftest import NOW
 from tests.discord.conftest import POLL, World
@@ -49,6 +50,12 @@ def notice(world: World) -> Notice:
     return found
 
 
+def kept(database: Database, notice: Notice) -> bytes:
+    message = database.read(keeping.message, notice.id)
+    assert message is not None
+    return message
+
+
 def attempts(world: World) -> list[Attempt]:
     return world.database.read(outbox.attempts, notice(world))
 
@@ -64,7 +71,7 @@ async def test_a_notice_is_sent_once_byte_for_byte_and_proves_that_the_user_was_
     (body,) = sends(owing)
     sent = notice(owing)
     assert (sent.status, sent.channel) == (NoticeStatus.SENT, Channel.DISCORD)
-    assert str(body["content"]).encode() == sent.message
+    assert str(body["content"]).encode() == kept(owing.database, sent)
     assert body["allowed_mentions"] == {"parse": []}
     assert body["enforce_nonce"] is True
     assert body["nonce"] == sent.message_id[1:26]
@@ -88,8 +95,7 @@ async def test_a_long_termination_notice_arrives_whole_in_several_messages(world
     await world.go_round()
     sent, arrived = notice(world), world.dms()
     assert sent.status is NoticeStatus.SENT
-    assert sent.message is not None
-    assert arrived == split(sent.message.decode())
+    assert arrived == split(kept(world.database, sent).decode())
     assert 5 < len(arrived) <= MOST
     assert max(map(len, arrived)) <= LIMIT
     lines = "\n".join(arrived).split("\n")
@@ -109,7 +115,7 @@ async def test_what_would_be_a_flood_of_messages_goes_along_as_a_file(world: Wor
     await world.go_round()
     (message,) = world.alice.user.dm_channel.history()
     assert message.content == TOO_LONG
-    assert await message.attachments[0].read() == notice(world).message
+    assert await message.attachments[0].read() == kept(world.database, notice(world))
 
 
 @needs_fakecord
@@ -128,8 +134,7 @@ async def test_a_notice_that_broke_off_is_in_doubt_and_its_repeat_doubles_nothin
 
     live.database.run(repeat_now)
     (sent,) = await live.notices(NoticeStatus.SENT, purpose=Purpose.TERMINATION_NOTICE)
-    assert sent.message is not None
-    assert [message.content for message in live.alice.dm_channel.messages] == split(sent.message.decode())
+    assert [message.content for message in live.alice.dm_channel.messages] == split(kept(live.database, sent).decode())
     assert live.pings() == []
 
 

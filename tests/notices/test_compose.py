@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from lifecycle.errors import TemplateError
 from lifecycle.models import Notice
 from lifecycle.notices import samples
-from lifecycle.notices.claiming import message_id
 from lifecycle.notices.composing import compose
 from lifecycle.notices.rendering import SUBJECT_LIMIT, Rendered, header_text, renderer
+from lifecycle.notices.writing import message_id
 from lifecycle.states import TEMPLATED, Purpose
 from tests.conftest import NOW
 from tests.notices.test_rendering import Page, turns, words

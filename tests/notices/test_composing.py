@@ -12,7 +12,7 @@ from sqlmodel import Session, col, select
 
 from lifecycle.db import Database
 from lifecycle.errors import TemplateError
-from lifecycle.models import MessageForm, Notice, Version
+from lifecycle.models import Message, MessageForm, Notice, Version
 from lifecycle.notices import composing, keeping, outbox, samples, to_many
 from lifecycle.notices.claiming import claim
 from lifecycle.notices.rendering import Renderer, renderer
@@ -166,8 +166,12 @@ def test_the_messages_of_a_campaign_take_little_room_and_come_back_byte_for_byte
 
     def kept(session: Session) -> tuple[list[bytes | None], list[int], int]:
         notices = session.exec(select(Notice).order_by(col(Notice.id))).all()
-        exact = [keeping.message(session, notice) for notice in notices]
-        return exact, [len(notice.message or b"") for notice in notices], len(session.exec(select(MessageForm)).all())
+        exact = [keeping.message(session, notice.id) for notice in notices]
+        return (
+            exact,
+            [len(row.content) for row in session.exec(select(Message))],
+            len(session.exec(select(MessageForm)).all()),
+        )
 
     exact, sizes, forms = database.read(kept)
     assert exact == [handover.message for handover in sorted(taken, key=lambda handover: handover.notice_id)]

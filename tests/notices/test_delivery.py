@@ -65,7 +65,7 @@ class World:
 
     def message(self, notice_id: int = 1) -> bytes | None:
         """The exact message, as `assent notice show --raw` shows it."""
-        return self.database.read(lambda s: keeping.message(s, outbox.notice(s, notice_id)))
+        return self.database.read(lambda s: keeping.message(s, notice_id))
 
     def statuses(self) -> list[NoticeStatus]:
         return [notice.status for notice in self.database.read(outbox.notices)]

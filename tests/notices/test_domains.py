@@ -75,7 +75,7 @@ async def test_however_often_there_is_news_no_backlog_is_reserved_whole(world: W
 
 
 def to(domain: str, *numbers: int) -> list[Handover]:
-    return [Handover(n, 1, "", 2, "", f"u{n}@{domain}", "", b"", b"", None, False) for n in numbers]
+    return [Handover(n, 1, "", 2, "", f"u{n}@{domain}", "", b"", None, False) for n in numbers]
 
 
 def taken(domains: Domains, ready: list[Handover], room: int = 10) -> list[int]:

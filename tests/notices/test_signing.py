@@ -10,7 +10,7 @@ from sqlmodel import Session
 
 from lifecycle.db import Database
 from lifecycle.errors import ConfigurationError
-from lifecycle.notices import claiming, keeping, outbox, signing
+from lifecycle.notices import claiming, keeping, signing
 from lifecycle.settings import Settings, load_settings
 from tests.conftest import NOW
 from tests.helpers import published_terms
@@ -45,7 +45,7 @@ def verifies(message: bytes, record: bytes) -> bool:
 
 
 def kept(session: Session, notice_id: int) -> bytes | None:
-    return keeping.message(session, outbox.notice(session, notice_id))
+    return keeping.message(session, notice_id)
 
 
 def test_the_mail_kept_and_handed_over_is_the_signed_one(
