@@ -82,7 +82,7 @@ STAYS: dict[type[Any], tuple[str, str]] = {
     Notice: (
         "that notice was given, of what and when, and the hash of its exact message",
         "id key purpose channel user_id version_id termination_id reply_id request_id created_at due_at priority "
-        "status attempts doubts claim lease_until sent_at message_id message_sha256",
+        "status attempts doubts claim lease_until begun_at sent_at message_id message_sha256",
     ),
     Attempt: ("when each try was made and how it ended", "id notice_id nth started_at finished_at outcome code"),
     Report: ("what was reported of it, and when", "id notice_id digest kind code source at"),

@@ -137,7 +137,6 @@ class RolloutState(StrEnum):
 
 
 class AttemptOutcome(StrEnum):
-    STARTED = "started"
     SENT = "sent"
     DEFERRED = "deferred"
     FAILED = "failed"

@@ -48,6 +48,7 @@ class Notice(SQLModel, table=True):
     doubts: int = 0
     claim: str = ""
     lease_until: datetime | None = maybe_instant()
+    begun_at: datetime | None = maybe_instant()  # of the hand-over under way, else of the last one
     sent_at: datetime | None = maybe_instant()
     message_id: str = ""
     message_sha256: str = ""  # of the exact message, once the message itself was erased
@@ -76,7 +77,7 @@ class MessageForm(SQLModel, table=True):
 
 
 class Attempt(SQLModel, table=True):
-    """One try at a notice, with the relay's own words."""
+    """One try at a notice, written down at its end, with the relay's own words."""
 
     __tablename__ = "attempts"
     __table_args__ = (UniqueConstraint("notice_id", "nth"), STRICT)
@@ -87,7 +88,7 @@ class Attempt(SQLModel, table=True):
     address: str
     started_at: datetime = instant()
     finished_at: datetime | None = maybe_instant()
-    outcome: AttemptOutcome = choice(AttemptOutcome, default=AttemptOutcome.STARTED)
+    outcome: AttemptOutcome = choice(AttemptOutcome)
     code: int | None = Field(default=None, nullable=True)
     reply: str = Field(default="", sa_type=Text)
 

@@ -8,17 +8,17 @@ import secrets
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import bindparam, insert, literal, select, update
+from sqlalchemy import bindparam, select, update
 from sqlmodel import Session, col, func
 
-from lifecycle.models import Attempt, Notice
+from lifecycle.models import Notice
 from lifecycle.models.notice import PENDING
 from lifecycle.notices import keeping, outbox, recording, writing
 from lifecycle.notices.readers import Known
 from lifecycle.notices.recording import Handover
 from lifecycle.rows import among, as_given, as_tuple, execute, fetch, given, is_first, parameters
 from lifecycle.settings import Settings
-from lifecycle.states import AttemptOutcome, Channel, NoticeStatus
+from lifecycle.states import Channel, NoticeStatus
 
 RESERVED_SECONDS = 20.0
 
@@ -56,9 +56,8 @@ def begin(session: Session, ready: Sequence[Handover], *, settings: Settings, no
     begun = [handover for handover in ready if (handover.notice_id, handover.claim) in ours]
     if begun:
         until = now + timedelta(seconds=settings.lease_seconds)
-        rows = as_given(session, [(each.notice_id, each.nth, each.address, each.message_id) for each in begun])
-        execute(session, _BEGIN, given=rows, until=until)
-        execute(session, _TRY, given=rows, started_at=now)
+        rows = [(each.notice_id, each.nth, each.address, each.message_id) for each in begun]
+        execute(session, _BEGIN, given=as_given(session, rows), until=until, begun_at=now)
         keeping.keep(session, [(each.notice_id, each.kept) for each in begun if each.kept is not None])
     return begun
 
@@ -80,15 +79,10 @@ _BEGIN = (
         reason="",
         attempts=_attempts,
         lease_until=bindparam("until"),
+        begun_at=bindparam("begun_at"),
         address=_address,
         message_id=_message_id,
     )
-)
-
-_STARTED = [*given(Attempt, "notice_id", "nth", "address"), *parameters(Attempt, "started_at")]
-_TRY = insert(Attempt).from_select(
-    ["notice_id", "nth", "address", "started_at", "outcome", "reply"],
-    select(*_STARTED, literal(AttemptOutcome.STARTED.value), literal("")),
 )
 
 _lent, _token = given(Notice, "id", "claim")

@@ -3,13 +3,15 @@
 import random
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any, NamedTuple
 
 import sqlalchemy
-from sqlalchemy import update
+from sqlalchemy import func, update
 from sqlmodel import Session, col, select
 
 from lifecycle import announcing, engagements, history, ledger, requests
+from lifecycle.inserting import insert_into
 from lifecycle.models import Attempt, Notice, Request, User, Version
 from lifecycle.notices import outbox
 from lifecycle.notices.conversation import Reply
@@ -64,10 +66,9 @@ def record(session: Session, outcomes: Sequence[Outcome], *, settings: Settings,
     """
     if not outcomes:
         return
-    ended = [_ended(o.handover.notice_id, o.handover.nth, o.reply, o.at) for o in outcomes]
-    execute(session, _FINISH, given=as_given(session, ended))
     found = fetch(session, _Standing, _LOCKED, ids=[outcome.handover.notice_id for outcome in outcomes])
     rows = {row.id: row for row in found}
+    _write_tries(session, [_try(o.handover.notice_id, o.handover.nth, o.reply, o.at) for o in outcomes])
     told: list[tuple[Outcome, ledger.Fact]] = []
     for outcome in outcomes:
         row = rows[outcome.handover.notice_id]
@@ -97,14 +98,6 @@ _LOCKED = (
     .order_by(col(Notice.id))
     .with_for_update()
 )
-_ENDED = ("finished_at", "outcome", "code", "reply")
-_of, _nth, *_ending = given(Attempt, "notice_id", "nth", *_ENDED)
-_FINISH = (
-    update(Attempt)
-    .where(is_first(col(Attempt.notice_id), _of), col(Attempt.nth) == _nth)
-    .where(col(Attempt.address) != "")  # else the person was erased meanwhile, and the relay would name them
-    .values(dict(zip(_ENDED, _ending, strict=True)))
-)
 _told, _sent_at = given(Notice, "id", "sent_at")
 _SENT = (
     update(Notice)
@@ -113,8 +106,29 @@ _SENT = (
 )
 
 
-def _ended(notice_id: int, nth: int, reply: Reply, at: datetime) -> tuple[Any, ...]:
+_ENDED = ("finished_at", "outcome", "code", "reply")
+
+
+def _try(notice_id: int, nth: int, reply: Reply, at: datetime) -> tuple[Any, ...]:
     return notice_id, nth, at, reply.outcome, reply.code, reply.text
+
+
+def _write_tries(session: Session, tries: Sequence[tuple[Any, ...]]) -> None:
+    """Write down how tries ended; the last word on each counts."""
+    execute(session, _trying(insert_into(session)), given=as_given(session, tries))
+
+
+@cache
+def _trying(insert: Any) -> Any:
+    of, nth, *ending = given(Attempt, "notice_id", "nth", *_ENDED)
+    started_at = func.coalesce(col(Notice.begun_at), ending[0])
+    rows = sqlalchemy.select(of, nth, col(Notice.address), started_at, *ending).where(is_first(col(Notice.id), of))
+    written = insert(Attempt).from_select(["notice_id", "nth", "address", "started_at", *_ENDED], rows)
+    return written.on_conflict_do_update(
+        index_elements=["notice_id", "nth"],
+        set_={name: written.excluded[name] for name in _ENDED},
+        where=col(Attempt.address) != "",  # else the person was erased meanwhile, and the relay would name them
+    )
 
 
 def _tell(session: Session, told: Sequence[tuple[Outcome, ledger.Fact]], *, now: datetime) -> None:
@@ -186,7 +200,7 @@ def recover(session: Session, *, now: datetime, channel: Channel = Channel.EMAIL
     died = Reply(AttemptOutcome.UNKNOWN, None, "the worker died")
     dead = [notice for notice in found if notice.id not in alive]
     for notice in dead:
-        execute(session, _FINISH, given=as_given(session, [_ended(notice.id, notice.attempts, died, now)]))
+        _write_tries(session, [_try(notice.id, notice.attempts, died, now)])
         doubt(session, notice, due_at=now, now=now)
     return len(dead)
 

@@ -31,9 +31,9 @@ from lifecycle.db import Database, open_database
 from lifecycle.documents import store
 from lifecycle.documents.publishing import Publication, publish
 from lifecycle.inserting import insert_once
-from lifecycle.models import Attempt, Notice, User
+from lifecycle.models import Notice, User
 from lifecycle.settings import Settings, load_settings
-from lifecycle.states import MAX_DOUBTS, AttemptOutcome, Mode, NoticeStatus
+from lifecycle.states import MAX_DOUBTS, Mode, NoticeStatus
 from tests.crash.relay import Relay
 from tests.crash.report import Report
 from tests.crash.sink import Sink, at_once_or_later
@@ -112,8 +112,8 @@ def publish_to(session: Session, names: list[str], *, settings: Settings) -> Non
 
 def started_since(session: Session, at: datetime) -> int:
     """Tries begun since then whose end is not on record."""
-    open_ones = (Attempt.outcome == AttemptOutcome.STARTED, col(Attempt.started_at) >= at)
-    return session.exec(select(func.count()).select_from(Attempt).where(*open_ones)).one()
+    open_ones = (Notice.status == S.SENDING, col(Notice.begun_at) >= at)
+    return session.exec(select(func.count()).select_from(Notice).where(*open_ones)).one()
 
 
 def settled(session: Session, notices: int) -> bool:

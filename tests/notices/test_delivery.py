@@ -129,15 +129,15 @@ def test_a_claim_takes_no_more_than_it_was_asked_for_and_only_from_its_channel(w
     assert [len(world.claim()), len(world.claim())] == [1, 0]
 
 
-def test_before_anything_leaves_the_exact_message_and_the_try_are_on_record(world: World) -> None:
+def test_before_anything_leaves_the_exact_message_is_kept_and_the_notice_is_on_its_way(world: World) -> None:
     world.news("ada")
     [handover] = world.claim()
     notice = world.notice()
     assert (notice.status, notice.address, notice.attempts) == (S.SENDING, ADA, 1)
     assert world.message() == handover.message
     assert notice.message_id.encode() in handover.message
-    assert notice.lease_until == NOW + LEASE
-    assert world.attempts() == [(A.STARTED, None, "")]
+    assert (notice.begun_at, notice.lease_until) == (NOW, NOW + LEASE)
+    assert world.attempts() == []
 
 
 def test_many_workers_at_once_never_take_the_same_notice(world: World) -> None:
