@@ -150,6 +150,7 @@ def of_people(tables: dict[str, dict[Any, dict[str, Any]]], gone: set[int]) -> d
     found["notices"] |= owned("notices", "request_id", found["requests"])
     found["attempts"] = owned("attempts", "notice_id", found["notices"])
     found["reports"] = owned("reports", "notice_id", found["notices"])
+    found["messages"] = owned("messages", "notice_id", found["notices"])
     found["traces"] = owned("traces", "engagement_id", found["engagements"])
     found["grounds"] = owned("grounds", "termination_id", found["terminations"])
     return found
