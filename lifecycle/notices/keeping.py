@@ -13,7 +13,7 @@ from sqlmodel import Session, col, delete, select
 
 from lifecycle.inserting import insert_into, insert_once
 from lifecycle.models import Message, MessageForm
-from lifecycle.rows import as_given, execute, given
+from lifecycle.rows import as_given, execute, fetch, given
 
 LEVEL = -1  # the fastest: against the form, more effort finds next to nothing
 
@@ -48,12 +48,19 @@ def _form_id(session: Session, common: bytes) -> int | None:
     """The id under which these bytes are kept."""
     if not common:
         return None
-    digest = hashlib.sha256(common).hexdigest()
-    known = select(MessageForm.id).where(MessageForm.sha256 == digest)
-    if (found := session.exec(known).first()) is None:
+    digest = _sha256(common)
+    if not (found := fetch(session, int, _FORM, digest=digest)):
         insert_once(session, MessageForm, [{"sha256": digest, "common": common}])
-        found = session.exec(known).one()
-    return found
+        found = fetch(session, int, _FORM, digest=digest)
+    return found[0]
+
+
+_FORM = select_rows(col(MessageForm.id)).where(col(MessageForm.sha256) == bindparam("digest"))
+
+
+@lru_cache(maxsize=256)
+def _sha256(common: bytes) -> str:
+    return hashlib.sha256(common).hexdigest()
 
 
 @cache
