@@ -175,14 +175,7 @@ def run_loop(database: Database, settings: Settings) -> dict[str, float]:
         await dispatcher.stop()
         return spent | {"rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
 
-    return run_with_uvloop(work)
-
-
-def run_with_uvloop(work: Callable[[], object]) -> dict[str, float]:
-    import uvloop
-
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(work())  # type: ignore[arg-type, no-any-return]
+    return asyncio.run(work())
 
 
 def ours(port: int, given: argparse.Namespace, mails: int, *, postgresql: bool = False) -> dict[str, float]:

@@ -43,19 +43,9 @@ def serve(
     signal.signal(signal.SIGTERM, _stop)
     with _bot_beside() if bot else _nothing_beside() as child:
         if web or worker:
-            with asyncio.Runner(loop_factory=_fast_loop) as runner:
-                runner.run(_serve(web, worker, host, port))
+            asyncio.run(_serve(web, worker, host, port))
         elif child is not None:
             raise typer.Exit(child.wait())
-
-
-def _fast_loop() -> asyncio.AbstractEventLoop:
-    """uvloop's, which does less work for each mail, where there is one."""
-    try:
-        from uvloop import new_event_loop
-    except ImportError:
-        return asyncio.new_event_loop()
-    return new_event_loop()
 
 
 async def _serve(web: bool, worker: bool, host: str, port: int) -> None:

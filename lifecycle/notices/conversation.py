@@ -8,6 +8,7 @@ import asyncio
 import re
 from collections.abc import Collection
 from contextlib import suppress
+from time import monotonic
 from typing import Any, NamedTuple
 
 from lifecycle.states import AttemptOutcome
@@ -44,6 +45,7 @@ class Conversation(asyncio.Protocol):
         self._waiter: asyncio.Future[None] | None = None
         self._said_at = 0.0
         self._watch: asyncio.TimerHandle | None = None
+        self._overdue = False
         self._wanted = 0
         self._unfinished = False
         self._nobody_named = True  # the first reply that is awaited knows of no recipient
@@ -121,7 +123,7 @@ class Conversation(asyncio.Protocol):
         self._replies.clear()
         self._wanted = replies
         self._waiter = waiter = self._loop.create_future()
-        self._said_at = self._loop.time()
+        self._said_at = monotonic()
         if self._watch is None:
             self._watch = self._loop.call_later(self._timeout, self._look)
         self._transport.write(data)
@@ -170,9 +172,10 @@ class Conversation(asyncio.Protocol):
         self._watch = None
         if self._waiter is None:
             return
-        left = self._said_at + self._timeout - self._loop.time()
-        if left > 0:
-            self._watch = self._loop.call_later(left, self._look)
+        left = self._said_at + self._timeout - monotonic()
+        if left > 0 or not self._overdue:
+            self._overdue = left <= 0  # if the loop was held up, the answer may be there and not yet be read
+            self._watch = self._loop.call_later(max(left, 0), self._look)
             return
         self.silent = True
         self.abort(f"no answer for {self._timeout:g} seconds")

@@ -6,9 +6,11 @@ leaves at most one notice in doubt for each connection (rule 7).
 
 import asyncio
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from math import inf
 from time import monotonic
+from typing import TypeVar
 
 from sqlmodel import Session
 
@@ -19,6 +21,8 @@ from lifecycle.notices.recording import Handover, Outcome
 from lifecycle.notices.smtp import Relay
 from lifecycle.settings import Settings
 
+T = TypeVar("T")
+
 MOST_RESERVED = 256
 GATHER_SECONDS = 0.002  # the fewer commits the better, and a person does not notice
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.005, 1.0  # seconds between looks at the relay's limits
@@ -26,13 +30,19 @@ SOON_SECONDS = 0.5  # what is reserved should have left by then, for what is urg
 
 
 class Dispatcher:
-    """Empties the outbox of due mail."""
+    """Empties the outbox of due mail, in a thread and an event loop of its own.
+
+    There it can wait for the database where it stands: to hand each transaction to another thread would cost more than
+    it gains, for the two would take turns anyway.
+    """
 
     def __init__(self, database: Database, settings: Settings, *, clock: Callable[[], datetime]) -> None:
         self._database, self._settings, self._clock = database, settings, clock
         self._relay = Relay(settings)
         self._refusals, self._domains = breaker.Refusals(), Domains(settings.smtp_connections)
-        self._busy = asyncio.Lock()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="assent-mail")
+        self._runner = asyncio.Runner(loop_factory=_fast_loop)
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._news = False  # kept until a connection is free: what fell due may be more urgent than what is reserved
         self._stopping = False
         self._ready: list[Handover] = []
@@ -46,12 +56,10 @@ class Dispatcher:
     async def drain(self) -> int:
         """Send all that is due now; how many hand-overs were tried. Calls at the same time take turns.
 
-        What ended while the database could not be used is put on record by the next call.
+        What ended while the database could not be used is put on record by the next call. Who is cancelled while
+        waiting for this stops it.
         """
-        async with self._busy:
-            self._recovered_at = -inf
-            await self._probe()
-            return await self._drain()
+        return await self._in_thread(lambda: self._runner.run(self._drain()))
 
     def close(self) -> None:
         """Begin no new hand-over from now on."""
@@ -60,14 +68,39 @@ class Dispatcher:
     def nudge(self) -> None:
         """Let a drain under way look for what fell due meanwhile, if there is a free connection."""
         self._news = True
-        self._awake.set()
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._awake.set)
+
+    async def stop(self) -> None:
+        """Begin no new hand-over, let those under way end and be put on record, and say goodbye to the relay."""
+        self.close()
+        await self._in_thread(self._say_goodbye)
+        self._thread.shutdown(wait=False)
+
+    def _say_goodbye(self) -> None:
+        try:
+            self._runner.run(self._drain())
+        finally:
+            self._runner.run(self._relay.close())
+            self._loop = None
+            self._runner.close()
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        except asyncio.CancelledError:
+            self.close()
+            raise
 
     async def _drain(self) -> int:
+        self._loop = asyncio.get_running_loop()
+        self._recovered_at = -inf
+        await self._probe()
         tried = 0
         while True:
-            await self._recover()
+            self._recover()
             self._pause, self._made_way = 0.0, False
-            looked, begun = await self._turn()
+            looked, begun = self._turn()
             self._domains.begin(begun)
             for handover in begun:
                 self._start(handover)
@@ -79,32 +112,32 @@ class Dispatcher:
             elif self._pause:
                 await asyncio.sleep(self._pause)
             elif not looked:
-                await self._release()
+                self._release()
                 return tried
 
     async def _probe(self) -> None:
         """While the relay refuses everything, knock when it is time to."""
-        if self._stopping or await self._database.aread(breaker.outage) is None:
+        if self._stopping or self._database.read(breaker.outage) is None:
             return
-        if await self._database.arun(breaker.take_probe, now=self._clock()) and not await self._relay.refusal():
-            await self._database.arun(breaker.let_in)
+        if self._database.run(breaker.take_probe, now=self._clock()) and not await self._relay.refusal():
+            self._database.run(breaker.let_in)
 
-    async def _recover(self) -> None:
+    def _recover(self) -> None:
         """Take up, from time to time, what workers that died left in doubt."""
         if monotonic() - self._recovered_at >= self._settings.lease_seconds / 4:
             self._recovered_at = monotonic()
             self._collect()
             under_way = [*self._running.values(), *(outcome.handover for outcome in self._finished)]
             alive = {handover.notice_id for handover in under_way}
-            await self._database.arun(recording.recover, now=self._clock(), alive=alive)
+            self._database.run(recording.recover, now=self._clock(), alive=alive)
 
-    async def _turn(self) -> tuple[int, list[Handover]]:
+    def _turn(self) -> tuple[int, list[Handover]]:
         """Record what ended, begin what there is room for, reserve what comes next; what was looked at and begun."""
         self._collect()
         finished = self._finished[:]
         room = 0 if self._stopping else self._settings.smtp_connections - len(self._running)
         want = self._wanted() if room else 0
-        looked, begun, self._ready = await self._database.arun(self._transact, finished, self._ready, room, want)
+        looked, begun, self._ready = self._database.run(self._transact, finished, self._ready, room, want)
         del self._finished[: len(finished)]
         return looked, begun
 
@@ -191,15 +224,16 @@ class Dispatcher:
         reply = await self._relay.send(handover.sender, handover.address, handover.message, dotted=handover.dotted)
         return Outcome(handover, reply, self._clock())
 
-    async def _release(self) -> None:
+    def _release(self) -> None:
         if self._ready:
-            await self._database.arun(claiming.release, self._ready)
+            self._database.run(claiming.release, self._ready)
             self._ready = []
 
-    async def stop(self) -> None:
-        """Begin no new hand-over, let those under way end and be put on record, and say goodbye to the relay."""
-        self.close()
-        try:
-            await self.drain()
-        finally:
-            await self._relay.close()
+
+def _fast_loop() -> asyncio.AbstractEventLoop:
+    """uvloop's, which does less work for each mail, where there is one."""
+    try:
+        from uvloop import new_event_loop
+    except ImportError:
+        return asyncio.new_event_loop()
+    return new_event_loop()
