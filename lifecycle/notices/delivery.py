@@ -24,7 +24,7 @@ from lifecycle.settings import Settings
 T = TypeVar("T")
 
 MOST_RESERVED = 256
-GATHER_SECONDS = 0.002  # the fewer commits the better, and a person does not notice
+GATHER_SECONDS, MOST_GATHERINGS = 0.002, 5  # the fewer commits the better, and a person does not notice
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.005, 1.0  # seconds between looks at the relay's limits
 SOON_SECONDS = 0.5  # what is reserved should have left by then, for what is urgent comes behind it
 
@@ -190,10 +190,13 @@ class Dispatcher:
     async def _wait(self) -> None:
         """Until some hand-overs have ended, for one transaction serves them all, or there is more to look for."""
         await self._sleep(STUCK_SECONDS if self._ready else None)
-        if self._ended and self._running and not self._news:
-            self._gathering = True
+        self._gathering, seen = True, 0
+        for _ in range(MOST_GATHERINGS):
+            if not self._running or self._news or seen == len(self._ended):
+                break
+            seen = len(self._ended)
             await self._sleep(GATHER_SECONDS)
-            self._gathering = False
+        self._gathering = False
 
     async def _sleep(self, seconds: float | None) -> None:
         timer = asyncio.get_running_loop().call_later(seconds, self._awake.set) if seconds else None
