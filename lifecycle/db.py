@@ -2,9 +2,9 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from threading import Lock
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
@@ -82,15 +82,19 @@ class Database:
         """Like `run`, for work that writes nothing: on SQLite it never waits for a writer."""
         return self._transact(self._reader, work, *args, **kwargs)
 
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """A session that writes nothing, as of `read`, for as long as the block lasts."""
+        with self._failing_clearly(), Session(self._reader, expire_on_commit=False) as session, session.begin():
+            yield session
+
     def look_up(self, statement: str, **values: Any) -> list[Row]:
         """The rows of one reading statement, as the driver gives them: instants are text, in UTC.
 
         Raises DatabaseError when the database cannot be used.
         """
-        try:
+        with self._failing_clearly():
             return self._lookups.rows(statement, values)
-        except self.engine.dialect.loaded_dbapi.OperationalError as error:
-            raise DatabaseError(f"The database {self.shown_url} cannot be used: {error}") from error
 
     async def arun(self, work: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """`run` from asyncio, in a thread of the database's own pool."""
@@ -105,9 +109,13 @@ class Database:
     def _transact(
         self, engine: Engine, work: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
+        with self._failing_clearly(), Session(engine, expire_on_commit=False) as session, session.begin():
+            return work(session, *args, **kwargs)
+
+    @contextmanager
+    def _failing_clearly(self) -> Iterator[None]:
         try:
-            with Session(engine, expire_on_commit=False) as session, session.begin():
-                return work(session, *args, **kwargs)
+            yield
         except OperationalError as error:
             raise DatabaseError(f"The database {self.shown_url} cannot be used: {_first_line(error)}") from error
         except self.engine.dialect.loaded_dbapi.OperationalError as error:  # by the driver's own means

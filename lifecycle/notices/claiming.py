@@ -14,8 +14,10 @@ from sqlmodel import Session, col, func
 from lifecycle.models import Notice
 from lifecycle.models.notice import PENDING
 from lifecycle.notices import keeping, outbox, recording, writing
+from lifecycle.notices.outbox import Due
 from lifecycle.notices.readers import Known
 from lifecycle.notices.recording import Handover
+from lifecycle.notices.writing import Dropped
 from lifecycle.rows import among, as_given, as_tuple, execute, fetch, given, is_first, parameters
 from lifecycle.settings import Settings
 from lifecycle.states import Channel, NoticeStatus
@@ -27,32 +29,48 @@ def claim(
     session: Session, *, limit: int, settings: Settings, channel: Channel = Channel.EMAIL, now: datetime
 ) -> list[Handover]:
     """Take up to `limit` due notices for this worker, keep their messages, and mark them `sending`."""
-    ready = reserve(session, limit=limit, settings=settings, channel=channel, now=now)[1]
-    begun = begin(session, ready, settings=settings, now=now)
+    token, lent = lend(session, limit=limit, settings=settings, channel=channel, now=now)
+    known = Known(session, lent)
+    written = [writing.write(known, due, token, settings, now=now) for due in lent]
+    drop(session, [each for each in written if isinstance(each, Dropped)], now=now)
+    begun = begin(session, [each for each in written if isinstance(each, Handover)], settings=settings, now=now)
     recording.refresh(session, {handover.notice_id for handover in begun})
     return begun
 
 
-def reserve(
+def lend(
     session: Session, *, limit: int, settings: Settings, channel: Channel = Channel.EMAIL, now: datetime
-) -> tuple[int, list[Handover]]:
-    """Up to `limit` due notices, written and lent to this worker; how many were looked at, and those.
+) -> tuple[str, list[Due]]:
+    """Up to `limit` due notices for this worker to write, and the token under which they are lent to it.
 
-    Two workers never reserve the same notice: the rows are locked on PostgreSQL, and the whole database is on SQLite.
+    Two workers never get the same notice: the rows are locked on PostgreSQL, and the whole database is on SQLite.
     """
-    found = outbox.take_due(session, channel, limit=limit, now=now)
-    known, token = Known(session, found), secrets.token_hex(8)
-    tried = (writing.write(known, notice, token, settings, now=now) for notice in found)
-    ready = [handover for handover in tried if handover is not None]
-    if ready:
+    token, found = secrets.token_hex(8), outbox.take_due(session, channel, limit=limit, now=now)
+    if found:
         until = now + timedelta(seconds=min(RESERVED_SECONDS, settings.lease_seconds))
-        execute(session, _LEND, ids=[handover.notice_id for handover in ready], token=token, until=until)
-    return len(found), ready
+        execute(session, _LEND, ids=[due.id for due in found], token=token, until=until)
+    return token, found
+
+
+def drop(session: Session, dropped: Sequence[Dropped], *, now: datetime) -> None:
+    """Put on record that these do not leave, as far as they are still ours, and what follows from that."""
+    ours = _ours(session, dropped)
+    for notice_id, claim, status, reason in dropped:
+        if (notice_id, claim) not in ours:
+            continue
+        notice = session.get_one(Notice, notice_id, populate_existing=True)
+        notice.claim, notice.lease_until = "", None
+        if status is NoticeStatus.FAILED:
+            recording.move(session, notice, status, reason=reason, now=now)
+            recording.after_failure(session, notice, now=now)
+        else:
+            doubt = "; an earlier copy may have arrived" if notice.doubts else ""
+            recording.move(session, notice, status, reason=reason + doubt, now=now)
 
 
 def begin(session: Session, ready: Sequence[Handover], *, settings: Settings, now: datetime) -> list[Handover]:
     """Mark as `sending` what is still ours, and keep the messages; those of which the first byte may now leave."""
-    ours = set(fetch(session, as_tuple, _HELD, ids=[handover.notice_id for handover in ready]))
+    ours = _ours(session, ready)
     begun = [handover for handover in ready if (handover.notice_id, handover.claim) in ours]
     if begun:
         until = now + timedelta(seconds=settings.lease_seconds)
@@ -60,6 +78,11 @@ def begin(session: Session, ready: Sequence[Handover], *, settings: Settings, no
         execute(session, _BEGIN, given=as_given(session, rows), until=until, begun_at=now)
         keeping.keep(session, [(each.notice_id, each.kept) for each in begun if each.kept is not None])
     return begun
+
+
+def _ours(session: Session, taken: Sequence[Handover | Dropped]) -> set[tuple[int, str]]:
+    """Which of these are still lent to us, and under which token; nobody else changes them in this transaction."""
+    return set(fetch(session, as_tuple, _HELD, ids=[each.notice_id for each in taken])) if taken else set()
 
 
 _LEND = (

@@ -1,7 +1,8 @@
 """The dispatcher: hands what is due to the relay, as many notices at once as there are connections.
 
 Before the first byte of a notice leaves, its exact message is kept and it stands as `sending`. So a killed process
-leaves at most one notice in doubt for each connection (rule 7).
+leaves at most one notice in doubt for each connection (rule 7). What comes next is written while the relay takes its
+time.
 """
 
 import asyncio
@@ -15,16 +16,20 @@ from typing import TypeVar
 from sqlmodel import Session
 
 from lifecycle.db import Database
-from lifecycle.notices import breaker, claiming, pacing, recording
+from lifecycle.notices import breaker, claiming, pacing, recording, writing
 from lifecycle.notices.domains import STUCK_SECONDS, Domains
+from lifecycle.notices.outbox import Due
+from lifecycle.notices.readers import Known
 from lifecycle.notices.recording import Handover, Outcome
 from lifecycle.notices.smtp import Relay
+from lifecycle.notices.writing import Dropped
 from lifecycle.settings import Settings
 
 T = TypeVar("T")
 
 MOST_RESERVED = 256
 GATHER_SECONDS, MOST_GATHERINGS = 0.002, 5  # the fewer commits the better, and a person does not notice
+WRITTEN_AT_ONCE = 8  # messages, until what is on its way has its turn
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.005, 1.0  # seconds between looks at the relay's limits
 SOON_SECONDS = 0.5  # what is reserved should have left by then, for what is urgent comes behind it
 
@@ -46,12 +51,15 @@ class Dispatcher:
         self._news = False  # kept until a connection is free: what fell due may be more urgent than what is reserved
         self._stopping = False
         self._ready: list[Handover] = []
+        self._dropped: list[Dropped] = []
+        self._stocking: asyncio.Task[list[Handover]] | None = None
+        self._dry = False  # nothing more was due, and nothing has moved since
         self._running = dict[asyncio.Task[Outcome], Handover]()
         self._ended: list[asyncio.Task[Outcome]] = []
         self._finished: list[Outcome] = []
         self._awake, self._gathering = asyncio.Event(), False
         self._pause, self._made_way = 0.0, False
-        self._batch, self._reserved_at, self._recovered_at = settings.smtp_connections, -inf, -inf
+        self._batch, self._stocked_at, self._recovered_at = settings.smtp_connections, -inf, -inf
 
     async def drain(self) -> int:
         """Send all that is due now; how many hand-overs were tried. Calls at the same time take turns.
@@ -94,24 +102,25 @@ class Dispatcher:
 
     async def _drain(self) -> int:
         self._loop = asyncio.get_running_loop()
-        self._recovered_at = -inf
+        self._recovered_at, self._dry = -inf, False
         await self._probe()
         tried = 0
         while True:
             self._recover()
             self._pause, self._made_way = 0.0, False
-            looked, begun = self._turn()
+            begun = await self._turn()
             self._domains.begin(begun)
             for handover in begun:
                 self._start(handover)
             tried += len(begun)
             if self._made_way:
                 continue
-            if self._running or self._ended:
+            self._stock()
+            if self._running or self._ended or self._stocking:
                 await self._wait()
             elif self._pause:
                 await asyncio.sleep(self._pause)
-            elif not looked:
+            else:
                 self._release()
                 return tried
 
@@ -131,46 +140,92 @@ class Dispatcher:
             alive = {handover.notice_id for handover in under_way}
             self._database.run(recording.recover, now=self._clock(), alive=alive)
 
-    def _turn(self) -> tuple[int, list[Handover]]:
-        """Record what ended, begin what there is room for, reserve what comes next; what was looked at and begun."""
-        self._collect()
-        finished = self._finished[:]
-        room = 0 if self._stopping else self._settings.smtp_connections - len(self._running)
-        want = self._wanted() if room else 0
-        looked, begun, self._ready = self._database.run(self._transact, finished, self._ready, room, want)
-        del self._finished[: len(finished)]
-        return looked, begun
+    # -- what comes next -------------------------------------------------------------------------------------------
 
-    def _wanted(self) -> int:
-        """How many to reserve: as many as leave soon, and only when the last of them are about to."""
-        plenty = len(self._ready) >= self._settings.smtp_connections
-        if plenty and not self._news:
-            return 0
-        self._news = False
-        if plenty:  # for what may be more urgent; a backlog would otherwise be reserved whole, news by news
-            return self._settings.smtp_connections
-        took, self._reserved_at = monotonic() - self._reserved_at, monotonic()
-        fits = self._batch * 2 if took < SOON_SECONDS else self._batch // 2
-        self._batch = max(self._settings.smtp_connections, min(fits, MOST_RESERVED))
-        return self._batch
+    def _stock(self) -> None:
+        """See that what comes next is being written when the last of what is ready are about to leave: as much as
+        leaves soon."""
+        low = len(self._ready) < max(self._settings.smtp_connections, self._batch // 2)
+        if low and not (self._stopping or self._dry or self._stocking):
+            took, self._stocked_at = monotonic() - self._stocked_at, monotonic()
+            fits = self._batch * 2 if took < SOON_SECONDS else self._batch // 2
+            self._batch = max(self._settings.smtp_connections, min(fits, MOST_RESERVED))
+            self._stocking = asyncio.create_task(self._write(self._batch))
+            self._stocking.add_done_callback(lambda _: self._awake.set())
+
+    async def _write(self, want: int) -> list[Handover]:
+        """Reserve up to so many of what is due and write them; what is on its way goes on meanwhile."""
+        token, lent = self._database.run(self._lend, want)
+        self._dry = not lent
+        if not lent:
+            return []
+        ready = list[Handover]()
+        with self._database.reading() as session:
+            known, now = Known(session, lent), self._clock()
+            for nth, due in enumerate(lent):
+                written = writing.write(known, due, token, self._settings, now=now)
+                if isinstance(written, Handover):
+                    ready.append(written)
+                else:
+                    self._dropped.append(written)
+                if nth % WRITTEN_AT_ONCE == 0:
+                    await asyncio.sleep(0)
+        return ready
+
+    def _lend(self, session: Session, want: int) -> tuple[str, list[Due]]:
+        """No more than the relay may take: in an outage one by one, and as many as its limits allow, but one at least,
+        to know whether any waits."""
+        now = self._clock()
+        if (outage := breaker.outage(session)) is not None:
+            want = min(want, max(outage.probed - len(self._running) - len(self._ready), 0))
+        if want and (allowed := pacing.allowance(session, self._settings, now=now)) is not None:
+            want = min(want, max(allowed.mails - len(self._ready), 0 if self._ready else 1))
+        return claiming.lend(session, limit=want, settings=self._settings, now=now) if want else ("", [])
+
+    async def _take_in(self, *, news: bool) -> None:
+        """What was written meanwhile; and when there is news, first what may be more urgent than what is ready."""
+        written = list[Handover]()
+        if self._stocking is not None and (news or self._stocking.done()):
+            stocking, self._stocking = self._stocking, None
+            written = await stocking
+        if news:
+            self._news, self._dry = False, False
+            if self._ready or written:  # a few: a backlog would otherwise be reserved whole, news by news
+                written += await self._write(self._settings.smtp_connections)
+        if written:
+            self._ready = sorted(self._ready + written, key=lambda handover: handover.priority)
+
+    # -- the transactions ------------------------------------------------------------------------------------------
+
+    async def _turn(self) -> list[Handover]:
+        """Put on record what ended, and begin what there is room for: those that were begun."""
+        self._collect()
+        finished, dropped = self._finished[:], self._dropped[:]
+        room = 0 if self._stopping else self._settings.smtp_connections - len(self._running)
+        await self._take_in(news=self._news and room > 0)
+        begun, self._ready = self._database.run(self._transact, finished, dropped, self._ready, room)
+        self._dry = self._dry and not (finished or dropped or begun or self._made_way)
+        del self._finished[: len(finished)], self._dropped[: len(dropped)]
+        return begun
 
     def _transact(
-        self, session: Session, finished: Sequence[Outcome], ready: list[Handover], room: int, want: int
-    ) -> tuple[int, list[Handover], list[Handover]]:
+        self,
+        session: Session,
+        finished: Sequence[Outcome],
+        dropped: Sequence[Dropped],
+        ready: list[Handover],
+        room: int,
+    ) -> tuple[list[Handover], list[Handover]]:
+        """What was begun, and what is still ready."""
         now = self._clock()
         recording.record(session, finished, settings=self._settings, now=now)
+        claiming.drop(session, dropped, now=now)
         outage = self._refusals.count(session, [outcome.reply for outcome in finished], now=now)
         if outage is not None:
             room = min(room, max(outage.probed - len(self._running), 0))
-            want = min(want, room)
         allowed = pacing.allowance(session, self._settings, now=now) if room else None
         if allowed is not None:
             room = min(room, allowed.mails)
-            want = min(want, max(room, 0 if ready else 1))  # one at least, to know whether any waits
-        looked = 0
-        if want:
-            looked, reserved = claiming.reserve(session, limit=want, settings=self._settings, now=now)
-            ready = sorted(ready + reserved, key=lambda handover: handover.priority)
         chosen = self._domains.choose(ready, room, now=now)
         first, rest = chosen.first, chosen.rest
         for until, away in chosen.put_off.items():
@@ -185,7 +240,7 @@ class Dispatcher:
         begun = claiming.begin(session, first, settings=self._settings, now=now) if first else []
         if allowed is not None and begun:
             pacing.spend(session, self._settings, len(begun), now=now)
-        return looked + len(first), begun, rest
+        return begun, rest
 
     async def _wait(self) -> None:
         """Until some hand-overs have ended, for one transaction serves them all, or there is more to look for."""

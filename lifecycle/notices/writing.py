@@ -2,14 +2,14 @@
 
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlmodel import Session
 
 from lifecycle import reminding
 from lifecycle.errors import AssentError, InvalidInput
 from lifecycle.models import Notice
-from lifecycle.notices import addresses, composing, contents, keeping, outbox, readers, recording, signing, to_many
+from lifecycle.notices import addresses, composing, contents, keeping, outbox, readers, signing, to_many
 from lifecycle.notices.composing import Written
 from lifecycle.notices.keeping import Packed
 from lifecycle.notices.outbox import Due
@@ -20,24 +20,24 @@ from lifecycle.settings import Settings
 from lifecycle.states import Channel, NoticeStatus, Purpose
 
 
-def write(known: Known, due: Due, token: str, settings: Settings, *, now: datetime) -> Handover | None:
-    """The notice with its message for the worker of this token, if it is to go out.
+class Dropped(NamedTuple):
+    """A notice that does not leave, and what it ends as: nobody wants it any more, or it cannot be written."""
 
-    What cannot be rendered fails with its reason; what is no longer wanted is cancelled.
-    """
+    notice_id: int
+    claim: str
+    status: NoticeStatus
+    reason: str
+
+
+def write(known: Known, due: Due, token: str, settings: Settings, *, now: datetime) -> Handover | Dropped:
+    """The notice with its message for the worker that has this token, if it is to go out. Writes nothing down."""
     gone = contents.unwanted(known, due, now=now)
     if reason := gone or reminding.superseded(known.session, due, settings, now=now):
-        notice = known.session.get_one(Notice, due.id)
-        doubt = "; an earlier copy may have arrived" if notice.doubts else ""
-        recording.move(known.session, notice, NoticeStatus.CANCELLED, reason=reason + doubt, now=now)
-        return None
+        return Dropped(due.id, token, NoticeStatus.CANCELLED, reason)
     try:
         return _handover(known, due, token, settings, now=now)
     except AssentError as error:
-        notice = known.session.get_one(Notice, due.id)
-        recording.move(known.session, notice, NoticeStatus.FAILED, reason=str(error), now=now)
-        recording.after_failure(known.session, notice, now=now)
-        return None
+        return Dropped(due.id, token, NoticeStatus.FAILED, str(error))
 
 
 def _handover(known: Known, due: Due, token: str, settings: Settings, *, now: datetime) -> Handover:
