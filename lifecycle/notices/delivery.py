@@ -27,7 +27,7 @@ from lifecycle.settings import Settings
 
 T = TypeVar("T")
 
-MOST_RESERVED = 256
+MOST_RESERVED = 512
 GATHER_SECONDS, MOST_GATHERINGS = 0.002, 5  # the fewer commits the better, and a person does not notice
 WRITTEN_AT_ONCE = 8  # messages, until what is on its way has its turn
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.005, 1.0  # seconds between looks at the relay's limits
