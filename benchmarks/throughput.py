@@ -35,6 +35,7 @@ from sqlalchemy import text
 from sqlmodel import Session, col, func, select
 
 from benchmarks.instant import machine
+from lifecycle.app import settle
 from lifecycle.db import Database
 from lifecycle.documents import store
 from lifecycle.documents.publishing import Publication, publish
@@ -70,7 +71,7 @@ def utc_now() -> datetime:
 # -- the world -----------------------------------------------------------------------------------------------------
 
 
-def settle(session: Session, mails: int, settings: Settings) -> None:
+def world(session: Session, mails: int, settings: Settings) -> None:
     """Users who have accepted nothing yet, and a version all of them are to be told of from now on."""
     now = utc_now()
     facts = {"locale": "en", "time_zone": "Europe/Berlin", "created_at": now}
@@ -154,7 +155,7 @@ def one_campaign(port: int, mails: int, connections: int, *, postgresql: bool) -
             public_url="https://legal.example.com",
         )
         with opened(settings) as database:
-            database.run(settle, mails, settings)
+            database.run(world, mails, settings)
             while database.run(plan):
                 pass
             if not database.is_sqlite:
@@ -168,6 +169,7 @@ def one_campaign(port: int, mails: int, connections: int, *, postgresql: bool) -
 
 def run_loop(database: Database, settings: Settings) -> dict[str, float]:
     async def work() -> dict[str, float]:
+        settle()  # as `assent serve` does
         dispatcher = Dispatcher(database, settings, clock=utc_now)
         begun, cpu = time.monotonic(), time.process_time()
         await dispatcher.drain()

@@ -66,9 +66,8 @@ def write_all(session: Session, kind: EngagementKind, facts: Sequence[Fact], *, 
     same = {"kind": kind, "nth": 1, "recorded_at": now, "actor": actor, "sha256": "", "locale": "", "wording": ""}
     insert = _inserting(insert_into(session))
     added = fetch(session, as_tuple, insert, given=as_given(session, facts), **same)
-    events = [(fact_id, {"user": user_id, "version": version_id}) for fact_id, user_id, version_id in added]
-    history.record_all(session, actor, kind.value, "engagement", events, now=now)
-    new = {(user_id, version_id) for _, user_id, version_id in added}
+    history.record_all(session, actor, kind.value, "engagement", ("user", "version"), added, now=now)
+    new = {(user_id, version_id) for user_id, version_id, _ in added}
     for fact in facts:
         if (fact.user_id, fact.version_id) not in new:  # there is one before, which may be void
             user, version = session.get_one(User, fact.user_id), session.get_one(Version, fact.version_id)
@@ -84,7 +83,7 @@ def _inserting(insert: Any) -> Any:
     rows = sqlalchemy.select(*given(Engagement, *Fact._fields), *parameters(Engagement, *_SAME))
     selected = rows.where(sqlalchemy.true())  # else SQLite would read ON CONFLICT as part of a join
     written = insert(Engagement).from_select([*Fact._fields, *_SAME], selected).on_conflict_do_nothing()
-    return written.returning(col(Engagement.id), col(Engagement.user_id), col(Engagement.version_id))
+    return written.returning(col(Engagement.user_id), col(Engagement.version_id), col(Engagement.id))
 
 
 def facts(session: Session, user: User) -> list[Engagement]:

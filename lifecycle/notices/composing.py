@@ -109,6 +109,7 @@ def _require_as_meant(data: bytes, meant: Mapping[str, str]) -> None:
 
 _TO, _ID, _DATE = "to@blank.invalid", "<id@blank.invalid>", datetime(2000, 1, 1, tzinfo=UTC)
 _TEXT, _HTML = "The text.\n", "The page.\n"
+DOT = ord(".")
 _LONGEST = 66  # so that no line with it passes 78, where the standard library folds (RFC 5322, 2.1.1)
 _PLAIN = re.compile(rf"(?=.{{1,{_LONGEST}}}\Z)[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
 _PLAIN_ID = re.compile(r"<[A-Za-z0-9._-]+@[A-Za-z0-9.-]+>")
@@ -169,7 +170,7 @@ class Form:
         values = [str(own[name]) for name in self._names]
         free = len(self._free)
         key = tuple([len(value) if n < free and _AS_IT_IS(value) else value for n, value in enumerate(values)])
-        if any(isinstance(kept, str) and not _FREE.isdisjoint(kept) for kept in key):
+        if [kept for kept in key if isinstance(kept, str) and not _FREE.isdisjoint(kept)]:
             return Written(head + self._filled(own))
         body, dotted = (self._moulds.get(key) or self._cast(key)).pour(values)
         return Written(head + body, dotted)
@@ -211,10 +212,14 @@ class _Mould:
     def pour(self, values: Sequence[str]) -> tuple[bytes, bool]:
         """The body with these values, and whether a line of it begins with a dot."""
         parts = self._parts.copy()
-        shown = [value * (size // len(value)) if size else "" for value, size in zip(values, self._shown, strict=True)]
+        shown = [
+            value.encode("ascii") * (size // len(value)) if size else b""
+            for value, size in zip(values, self._shown, strict=True)
+        ]
         for place, nth, start, stop in self._gaps:
-            parts[place] = shown[nth][start:stop].encode("ascii")
-        return b"".join(parts), self._dotted or any(shown[nth][start] == "." for nth, start in self._begins_line)
+            parts[place] = shown[nth][start:stop]
+        dots = [nth for nth, start in self._begins_line if shown[nth][start] == DOT]
+        return b"".join(parts), self._dotted or bool(dots)
 
 
 def _answers_to(reply_to: str) -> bytes:

@@ -29,8 +29,7 @@ def unwanted(known: Known, notice: About, *, now: datetime) -> str:
             return "the version was withdrawn"
         if known.ended(notice.user_id, now=now):
             return "the user's access has ended"
-        if notice.purpose in to_many.REMINDERS and _answered(known, notice):
-            return "the user has answered"
+        return "the user has answered" if notice.purpose in to_many.REMINDERS and _answered(known, notice) else ""
     if notice.purpose in ENDINGS:
         termination = known.session.get_one(Termination, notice.termination_id)
         if termination.rescinded_at is not None or termination.reinstated_at is not None:

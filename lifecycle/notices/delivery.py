@@ -145,7 +145,7 @@ class Dispatcher:
     def _stock(self) -> None:
         """See that what comes next is being written when the last of what is ready are about to leave: as much as
         leaves soon."""
-        low = len(self._ready) < max(self._settings.smtp_connections, self._batch // 2)
+        low = len(self._ready) < self._batch
         if low and not (self._stopping or self._dry or self._stocking):
             took, self._stocked_at = monotonic() - self._stocked_at, monotonic()
             fits = self._batch * 2 if took < SOON_SECONDS else self._batch // 2

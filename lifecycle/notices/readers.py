@@ -74,6 +74,7 @@ class Known:
         self._ended = endings.open_terminations(session, told) if told else {}
         self._facts = ledger.facts_by_user(session, told) if told else {}
         self._graces = graces.of_users(session, told) if told else []
+        self._versions: dict[int | None, Version] = {}
         self._made: dict[Any, Any] = {}
 
     def user(self, notice: About) -> Addressee | None:
@@ -92,7 +93,8 @@ class Known:
         return found is not None and found.is_whole and found.in_effect(now)
 
     def version(self, notice: About) -> Version:
-        found: Version = self.once(("version", notice.version_id), self.session.get_one, Version, notice.version_id)
+        if (found := self._versions.get(notice.version_id)) is None:
+            found = self._versions[notice.version_id] = self.session.get_one(Version, notice.version_id)
         return found
 
     def chain(self, document_id: int) -> list[Version]:

@@ -135,8 +135,8 @@ def _tell(session: Session, told: Sequence[tuple[Outcome, ledger.Fact]], *, now:
     """These users are proven to have been told of a version, by these tries."""
     sent = [(outcome.handover.notice_id, outcome.at) for outcome, _ in told]
     execute(session, _SENT, given=as_given(session, sent))
-    tries = [(outcome.handover.notice_id, {"attempt": outcome.handover.nth}) for outcome, _ in told]
-    history.record_all(session, "clock", NoticeStatus.SENT.value, "notice", tries, now=now)
+    tries = [(outcome.handover.nth, outcome.handover.notice_id) for outcome, _ in told]
+    history.record_all(session, "clock", NoticeStatus.SENT.value, "notice", ("attempt",), tries, now=now)
     ledger.write_all(session, EngagementKind.NOTIFIED, [fact for _, fact in told], actor="clock", now=now)
     refresh(session, {notice_id for notice_id, _ in sent})
 

@@ -62,10 +62,10 @@ class Said(NamedTuple):
 def said(known: Known, notice: About, who: Reader, *, now: datetime) -> Said:
     """What a notice to many says."""
     version, user = known.version(notice), _user(who)
-    facts, graces = known.facts(user.id), known.graces(user.id)
-    about = (notice.purpose, version.id, who.locale, who.zone, bool(user.external_id))
-    on_record = (tuple([(fact.version_id, fact.kind, fact.at) for fact in facts]), tuple([g.id for g in graces]))
-    group = known.once(about + on_record, _group, known, version, who, now)
+    facts = tuple([(fact.version_id, fact.kind, fact.at) for fact in known.facts(user.id)])
+    graces = tuple([grace.id for grace in known.graces(user.id)])
+    about = (notice.purpose, version.id, who.locale, who.zone, bool(user.external_id), facts, graces)
+    group = known.once(about, _group, known, version, who, now)
     token = links.answer_token(who.settings, user.id, version.id, now=now) if group.asked else None
     url = f"{who.settings.base_url}/answer/{token}" if token else None
     return Said(group, group.theirs | {"external_id": user.external_id, "answer_url": url})
