@@ -103,7 +103,15 @@ class Dispatcher:
     async def _drain(self) -> int:
         self._loop = asyncio.get_running_loop()
         self._recovered_at, self._dry = -inf, False
-        await self._probe()
+        try:
+            await self._probe()
+            return await self._send_all()
+        finally:  # if that failed, what is on its way still ends: nothing goes on in this loop once we return
+            under_way = {*self._running, *([self._stocking] if self._stocking else [])}
+            if under_way:
+                await asyncio.wait(under_way)
+
+    async def _send_all(self) -> int:
         tried = 0
         while True:
             self._recover()
@@ -185,12 +193,12 @@ class Dispatcher:
     async def _take_in(self, *, news: bool) -> None:
         """What was written meanwhile; and when there is news, first what may be more urgent than what is ready."""
         written = list[Handover]()
-        if self._stocking is not None and (news or self._stocking.done()):
+        if self._stocking is not None and self._stocking.done():
             stocking, self._stocking = self._stocking, None
             written = await stocking
         if news:
             self._news, self._dry = False, False
-            if self._ready or written:  # a few: a backlog would otherwise be reserved whole, news by news
+            if self._ready or self._stocking:  # a few: a backlog would otherwise be reserved whole, news by news
                 written += await self._write(self._settings.smtp_connections)
         if written:
             self._ready = sorted(self._ready + written, key=lambda handover: handover.priority)
@@ -200,9 +208,9 @@ class Dispatcher:
     async def _turn(self) -> list[Handover]:
         """Put on record what ended, and begin what there is room for: those that were begun."""
         self._collect()
-        finished, dropped = self._finished[:], self._dropped[:]
         room = 0 if self._stopping else self._settings.smtp_connections - len(self._running)
         await self._take_in(news=self._news and room > 0)
+        finished, dropped = self._finished[:], self._dropped[:]
         begun, self._ready = self._database.run(self._transact, finished, dropped, self._ready, room)
         self._dry = self._dry and not (finished or dropped or begun or self._made_way)
         del self._finished[: len(finished)], self._dropped[: len(dropped)]
