@@ -32,17 +32,6 @@ from lifecycle.instants import require_aware
 T = TypeVar("T")
 
 
-def execute_many(session: Session, statement: UpdateBase, rows: Sequence[dict[str, Any]], /, **same: Any) -> None:
-    """A statement for many rows by the driver's own means: SQLAlchemy's care for each row costs more than the row.
-
-    All rows name the same values, but for those that are the `same` in all. The statement is one of a module, never
-    built for the occasion.
-    """
-    connection = session.connection()
-    prepared = _prepared(statement, connection.dialect, (*rows[0], *same))
-    driver(connection).cursor().executemany(prepared.sql, prepared.bound(rows, same))
-
-
 def execute(session: Session, statement: UpdateBase, /, **values: Any) -> None:
     """A statement of a module by the driver's own means."""
     _run(session, statement, values)
@@ -58,7 +47,7 @@ def fetch(session: Session, kind: Callable[..., T], statement: SelectBase | Upda
 def _run(session: Session, statement: SelectBase | UpdateBase, values: dict[str, Any]) -> tuple["_Prepared", Any]:
     connection = session.connection()
     prepared = _prepared(statement, connection.dialect, tuple(values))
-    return prepared, driver(connection).cursor().execute(prepared.sql, prepared.bound([{}], values)[0])
+    return prepared, driver(connection).cursor().execute(prepared.sql, prepared.bound(values))
 
 
 class _Prepared:
@@ -69,28 +58,17 @@ class _Prepared:
         self.sql = str(compiled)
         self._names: Sequence[str] = compiled.positiontup if compiled.positional else list(compiled.params)
         self._positional, to_driver = bool(compiled.positional), compiled._bind_processors
-        self._different = [(name, to_driver.get(name)) for name in dict.fromkeys(self._names)]
+        self._given = [(name, to_driver.get(name)) for name in names]
         fixed = {name: value for name, value in compiled.params.items() if name not in names}
         self._fixed = {name: _processed([value], to_driver.get(name))[0] for name, value in fixed.items()}
         columns = compiled._result_columns if compiled._result_columns else []
         self._from_driver = [column.type.dialect_impl(dialect).result_processor(dialect, None) for column in columns]
 
-    def bound(self, rows: Sequence[dict[str, Any]], same: dict[str, Any]) -> list[Any]:
-        """The rows as the driver takes them; what is one object in many rows is processed once."""
-        number = len(rows)
-        columns: dict[str, Sequence[Any]] = {}
-        for name, processor in self._different:
-            if name in self._fixed:
-                columns[name] = [self._fixed[name]] * number
-            elif name in same:
-                columns[name] = [processor(same[name]) if processor else same[name]] * number
-            else:
-                columns[name] = _processed([row[name] for row in rows], processor)
-        if not columns:
-            return [() if self._positional else {} for _ in rows]
-        if not self._positional:
-            return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-        return list(zip(*[columns[name] for name in self._names], strict=True))
+    def bound(self, values: dict[str, Any]) -> Any:
+        """The values as the driver takes them."""
+        given = {name: process(values[name]) if process else values[name] for name, process in self._given}
+        given |= self._fixed
+        return [given[name] for name in self._names] if self._positional else given
 
     def read(self, kind: Callable[..., T], rows: Sequence[tuple[Any, ...]]) -> list[T]:
         """What is made of the driver's rows."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import sqlmodel
-from sqlalchemy import bindparam, insert, literal, select, text, update
+from sqlalchemy import insert, literal, select, text
 from sqlmodel import Session, col
 
 from lifecycle import users
@@ -16,9 +16,12 @@ from lifecycle.db import Database, migrations, open_database
 from lifecycle.errors import ConfigurationError, DatabaseError, InvalidInput
 from lifecycle.inserting import insert_once
 from lifecycle.models import User
-from lifecycle.rows import among, as_given, as_tuple, execute, execute_many, fetch, given, parameters
+from lifecycle.notices import claiming, keeping, outbox
+from lifecycle.rows import among, as_given, as_tuple, execute, fetch, given, parameters
 from lifecycle.settings import Settings
+from lifecycle.states import Purpose
 from tests.conftest import NOW
+from tests.helpers import add_user, published_terms
 
 
 def test_migrations_go_up_agree_with_the_models_and_go_down(empty_database_url: str) -> None:
@@ -29,6 +32,29 @@ def test_migrations_go_up_agree_with_the_models_and_go_down(empty_database_url: 
         database.downgrade("base")
         assert database.revision() is None
     database.close()
+
+
+def test_messages_and_what_is_on_its_way_come_through_the_migrations_and_back(
+    database: Database, make_settings: Callable[..., Settings]
+) -> None:
+    """Compressed ones with their form, and a hand-over under way when the old release was stopped."""
+    database.run(_hand_over_one, make_settings())
+    exact = database.read(keeping.message, 1)
+    database.downgrade("0016")
+    old = text("SELECT status, message, form_id, outcome FROM notices JOIN attempts ON notice_id = notices.id")
+    [(status, message, form_id, outcome)] = database.read(lambda s: s.execute(old).all())
+    assert (status, form_id, outcome) == ("sending", 1, "started")
+    assert len(message) < len(exact or b"")
+    database.upgrade()
+    assert database.read(keeping.message, 1) == exact
+    assert database.read(lambda s: (outbox.notice(s, 1).begun_at, outbox.attempts(s, outbox.notice(s, 1)))) == (NOW, [])
+
+
+def _hand_over_one(session: Session, settings: Settings) -> None:
+    _, version = published_terms(session)
+    user = add_user(session)
+    outbox.owe(session, Purpose.VERSION_PUBLISHED, "version:1", user=user, version_id=version.id, now=NOW)
+    assert len(claiming.claim(session, limit=1, settings=settings, now=NOW)) == 1
 
 
 def test_an_empty_database_is_set_up_at_first_use(
@@ -165,15 +191,3 @@ def test_many_rows_go_to_the_database_as_one_value_and_stand_there_as_the_mapper
 
 OWN, SAME = ("external_id", "email", "created_at", "email_bounced_at"), ("locale", "time_zone")
 WRITE_USERS = insert(User).from_select([*OWN, *SAME], select(*given(User, *OWN), *parameters(User, *SAME)))
-
-
-def test_many_rows_are_written_with_what_is_the_same_in_all_named_once(database: Database) -> None:
-    rows = [{"external_id": f"u{n}", "created_at": NOW} for n in range(3)]
-    database.run(insert_once, User, [{**row, "email": "", "locale": "", "time_zone": ""} for row in rows])
-    database.run(lambda s: execute_many(s, BOUNCED, [{"who": "u0"}, {"who": "u2"}], at=NOW))
-    marked = select(col(User.external_id)).where(col(User.email_bounced_at) == NOW)
-    bounced = database.read(lambda s: s.execute(marked).scalars().all())
-    assert sorted(bounced) == ["u0", "u2"]
-
-
-BOUNCED = update(User).where(col(User.external_id) == bindparam("who")).values(email_bounced_at=bindparam("at"))

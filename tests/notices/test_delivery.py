@@ -1,9 +1,10 @@
 """From owed to proven: claimed once, kept byte for byte, repeated at most once in doubt, and never lost."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,6 +15,7 @@ from sqlmodel import Session, select
 
 from lifecycle import history, ledger, terminations, users
 from lifecycle.db import Database
+from lifecycle.errors import DatabaseError
 from lifecycle.models import Notice, Termination, User, Version
 from lifecycle.notices import keeping, outbox
 from lifecycle.notices.claiming import claim
@@ -412,6 +414,29 @@ async def test_what_a_killed_worker_held_is_taken_up_when_its_lease_is_over_and_
     assert relay.kept[0] == relay.kept[1]
     assert world.notice().status is S.UNKNOWN
     assert world.attempts() == [(A.UNKNOWN, None, "the worker died")] * 2
+
+
+async def test_what_is_on_its_way_ends_although_the_database_cannot_be_used_and_is_put_on_record_later(
+    little_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lifecycle.db.BUSY_SECONDS", 0.1)
+    little_world.news("ada", "bob")
+    hold = Fault("kept", STALL, "250 2.0.0 kept", times=2)
+    async with scripted(hold) as relay, little_world.worker(relay, smtp_connections=2) as worker:
+        draining = asyncio.create_task(worker.drain())
+        assert {await relay.stalled.get(), await relay.stalled.get()} == {ADA, "bob@example.com"}
+        with closing(sqlite3.connect(little_world.database.engine.url.database or "")) as other:
+            other.execute("BEGIN IMMEDIATE")
+            worker.nudge()
+            await asyncio.sleep(0.5)
+            assert not draining.done()
+            relay.released.set()
+            with pytest.raises(DatabaseError, match="locked"):
+                await draining
+        assert little_world.statuses() == [S.SENDING] * 2
+        assert await worker.drain() == 0
+    assert little_world.statuses() == [S.SENT] * 2
+    assert len(relay.kept) == 2
 
 
 async def test_a_worker_begins_with_what_a_dead_one_left(world: World) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -233,6 +234,28 @@ async def test_one_connection_serves_many_messages_in_turn(connect: Connect) -> 
         replies = [await client.send(SENDER, f"u{n}@example.com", MAIL) for n in range(6)]
     assert [reply.outcome for reply in replies] == [SENT, SENT, SENT, FAILED, SENT, SENT]
     assert relay.connections == 1
+
+
+async def test_an_answer_that_came_while_the_sender_was_held_up_is_no_silence(connect: Connect) -> None:
+    """uvloop looks at its timers before its sockets."""
+    uvloop = pytest.importorskip("uvloop")
+
+    async def held_up(client: Relay) -> AttemptOutcome:
+        await client.send(SENDER, ADA, MAIL)
+        sending = asyncio.create_task(client.send(SENDER, ADA, MAIL))
+        await asyncio.sleep(0)
+        time.sleep(1.5)  # noqa: ASYNC251  (as when it waits for the database)
+        reply = await sending
+        await client.close()
+        return reply.outcome
+
+    def in_a_loop_of_its_own(client: Relay) -> AttemptOutcome:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(held_up(client))
+
+    async with scripted() as relay:
+        assert await asyncio.to_thread(in_a_loop_of_its_own, connect(relay, smtp_timeout_seconds=1)) is SENT
+        assert relay.connections == 1
 
 
 async def test_messages_sent_at_once_all_arrive_once(connect: Connect) -> None:
