@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 MOST_RESERVED = 512
 GATHER_SECONDS, MOST_GATHERINGS = 0.002, 5  # the fewer commits the better, and a person does not notice
-WRITTEN_AT_ONCE = 8  # messages, until what is on its way has its turn
+WRITING_SECONDS = 0.001  # messages are written for so long, then what is on its way has its turn
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.005, 1.0  # seconds between looks at the relay's limits
 SOON_SECONDS = 0.5  # what is reserved should have left by then, for what is urgent comes behind it
 
@@ -169,15 +169,16 @@ class Dispatcher:
             return []
         ready = list[Handover]()
         with self._database.reading() as session:
-            known, now = Known(session, lent), self._clock()
-            for nth, due in enumerate(lent):
+            known, now, since = Known(session, lent), self._clock(), monotonic()
+            for due in lent:
                 written = writing.write(known, due, token, self._settings, now=now)
                 if isinstance(written, Handover):
                     ready.append(written)
                 else:
                     self._dropped.append(written)
-                if nth % WRITTEN_AT_ONCE == 0:
+                if monotonic() - since > WRITING_SECONDS:
                     await asyncio.sleep(0)
+                    since = monotonic()
         return ready
 
     def _lend(self, session: Session, want: int) -> tuple[str, list[Due]]:
