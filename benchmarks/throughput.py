@@ -2,10 +2,12 @@
 
     python -m benchmarks.throughput [--mails 50000] [--rounds 3] [--connections 10] [--postgresql] [--peers FOLDER]
 
-Each round tells `mails` users of a new version: every mail of about 3 KB is rendered for its user, kept, handed to
-Postfix's smtp-sink and recorded. SQLite runs with synchronous=FULL. Peers run in turn with the worker, in every round:
+Each round tells `mails` users of a new version: every mail, of about 6 KB as it leaves, is rendered for its user, kept,
+handed to Postfix's smtp-sink and recorded. SQLite runs with synchronous=FULL. Peers send about 3 KB; they run in turn
+with the worker, in every round:
 
-- `smtp-source -d` (Postfix): the same bytes again and again; what a core can do without pipelining;
+- `smtp-source -d` (Postfix): the same bytes again and again; what a core can do without pipelining. Once more with
+  mails as long as ours;
 - nodemailer, pooled, composing each mail, keeping no record: FOLDER/nodemailer.mjs, with --node-modules its folder;
 - django-post_office: FOLDER/django/run_post_office.py, run by the Python given with --django, as it comes and with
   four processes.
@@ -53,9 +55,10 @@ CHANGES = [
     "Section 12 moves the place of jurisdiction for business customers.",
 ]
 DOMAINS = [f"users{n}.example.net" for n in range(20)]
-OURS, SOURCE, NODE, DJANGO, DJANGO_BEST = (
+OURS, SOURCE, SOURCE_LONG, NODE, DJANGO, DJANGO_BEST = (
     "assent",
     "smtp-source -d",
+    "smtp-source -d, as long as ours",
     "nodemailer, composing",
     "django-post_office",
     "django-post_office, 4 processes",
@@ -196,11 +199,12 @@ def said(command: list[str], **how: object) -> dict[str, float]:
     return found
 
 
-def smtp_source(port: int, given: argparse.Namespace) -> float:
+def smtp_source(port: int, given: argparse.Namespace, length: int) -> float:
     tool = shutil.which("smtp-source") or "/usr/sbin/smtp-source"
     who = ["-f", "legal@notices.example.com", "-t", "user@users.example.net", f"127.0.0.1:{port}"]
+    what = ["-s", str(given.connections), "-m", str(given.mails), "-l", str(length)]
     begun = time.monotonic()
-    subprocess.run([tool, "-d", "-s", str(given.connections), "-m", str(given.mails), "-l", "3000", *who], check=True)
+    subprocess.run([tool, "-d", *what, *who], check=True)
     return given.mails / (time.monotonic() - begun)
 
 
@@ -221,9 +225,12 @@ def post_office(port: int, given: argparse.Namespace, processes: int) -> float:
         return some / said([*script, "send", str(processes)], **here)["wall"]
 
 
-def contestants(given: argparse.Namespace) -> dict[str, Callable[[int], float]]:
-    """Who runs in each round; who is missing is named."""
-    there: dict[str, Callable[[int], float]] = {SOURCE: lambda port: smtp_source(port, given)}
+def contestants(given: argparse.Namespace, length: int) -> dict[str, Callable[[int], float]]:
+    """Who runs in each round, when our mails have this length; who is missing is named."""
+    there: dict[str, Callable[[int], float]] = {
+        SOURCE: lambda port: smtp_source(port, given, 3000),
+        SOURCE_LONG: lambda port: smtp_source(port, given, length),
+    }
     missing = []
     if given.peers and given.node_modules and shutil.which("node"):
         there[NODE] = lambda port: nodemailer(port, given)
@@ -259,9 +266,10 @@ def main() -> int:
 
 
 def compare(given: argparse.Namespace) -> int:
-    peers, rates, last = contestants(given), defaultdict[str, list[float]](list), dict[str, float]()
+    rates, last = defaultdict[str, list[float]](list), dict[str, float]()
     with sink() as port:
         small = ours(port, given, max(given.mails // 10, 1))
+        peers = contestants(given, round(small["whole"]))
         for _ in range(given.rounds):
             last = ours(port, given, given.mails)
             rates[OURS].append(given.mails / last["wall"])
@@ -277,7 +285,8 @@ def compare(given: argparse.Namespace) -> int:
 def report(rates: Rates, last: dict[str, float], small: dict[str, float]) -> None:
     own = median(rates[OURS])
     for name, found in rates.items():
-        bar = f"assent is {own / median(found):5.2f} of it (bar {BARS[name]})" if name in BARS else ""
+        bar = "" if name == OURS else f"assent is {own / median(found):5.2f} of it"
+        bar += f" (bar {BARS[name]})" if name in BARS else ""
         if name.endswith("PostgreSQL"):
             bar = f"{median(found) / own:5.2f} of SQLite (bar 0.6)"
         print(f"{name:<34}{median(found):8.0f} mails/s  {bar}")

@@ -1,4 +1,4 @@
-"""The engine, instants in UTC, and the one way in: `Database.run` (sync) and `Database.arun` (from asyncio)."""
+"""The engine, instants in UTC, and the ways in: `Database.run` where one can wait, `Database.arun` from asyncio."""
 
 import asyncio
 import sqlite3
@@ -84,8 +84,9 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
-        """A session that writes nothing, as of `read`, for as long as the block lasts."""
-        with self._failing_clearly(), Session(self._reader, expire_on_commit=False) as session, session.begin():
+        """A session that writes nothing, as of `read`, while the block lasts. `commit` ends what it reads from, and
+        its next question begins anew."""
+        with self._failing_clearly(), Session(self._reader, expire_on_commit=False) as session:
             yield session
 
     def look_up(self, statement: str, **values: Any) -> list[Row]:

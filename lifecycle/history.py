@@ -33,8 +33,8 @@ def record_all(
     *,
     now: datetime,
 ) -> None:
-    """`record` for many things of a kind: of each, its facts, whole numbers of these `names` in their order, and its
-    id."""
+    """`record` for many things of a kind: of each, its facts, whole numbers of these `names` in alphabetical order, and
+    its id."""
     if not what:
         return
     # The entries differ in their numbers only, and one of them shows where these stand.

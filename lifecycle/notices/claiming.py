@@ -32,45 +32,58 @@ def claim(
     token, lent = lend(session, limit=limit, settings=settings, channel=channel, now=now)
     known = Known(session, lent)
     written = [writing.write(known, due, token, settings, now=now) for due in lent]
-    drop(session, [each for each in written if isinstance(each, Dropped)], now=now)
+    drop(session, [each for each in written if isinstance(each, Dropped)], settings, now=now)
     begun = begin(session, [each for each in written if isinstance(each, Handover)], settings=settings, now=now)
     recording.refresh(session, {handover.notice_id for handover in begun})
     return begun
 
 
 def lend(
-    session: Session, *, limit: int, settings: Settings, channel: Channel = Channel.EMAIL, now: datetime
+    session: Session,
+    *,
+    limit: int,
+    settings: Settings,
+    channel: Channel = Channel.EMAIL,
+    urgent: bool = False,
+    now: datetime,
 ) -> tuple[str, list[Due]]:
-    """Up to `limit` due notices for this worker to write, and the token under which they are lent to it.
+    """Up to `limit` due notices for this worker to write, only `urgent` ones if it says so; and the token under which
+    they are lent to it.
 
     Two workers never get the same notice: the rows are locked on PostgreSQL, and the whole database is on SQLite.
     """
-    token, found = secrets.token_hex(8), outbox.take_due(session, channel, limit=limit, now=now)
+    token, found = secrets.token_hex(8), outbox.take_due(session, channel, limit=limit, urgent=urgent, now=now)
     if found:
         until = now + timedelta(seconds=min(RESERVED_SECONDS, settings.lease_seconds))
         execute(session, _LEND, ids=[due.id for due in found], token=token, until=until)
     return token, found
 
 
-def drop(session: Session, dropped: Sequence[Dropped], *, now: datetime) -> None:
-    """Put on record that these do not leave, as far as they are still ours, and what follows from that."""
-    ours = _ours(session, dropped)
-    for notice_id, claim, status, reason in dropped:
-        if (notice_id, claim) not in ours:
+def drop(session: Session, dropped: Sequence[Dropped], settings: Settings, *, now: datetime) -> None:
+    """Put on record what does not leave, and what follows from that: if it is still ours, and that is still so."""
+    if not dropped:
+        return
+    ours, known = _still_lent(session, dropped), Known(session, [each.due for each in dropped])
+    for before in dropped:
+        if (before.notice_id, before.claim) not in ours:
             continue
-        notice = session.get_one(Notice, notice_id, populate_existing=True)
+        found = writing.write(known, before.due, before.claim, settings, now=now)
+        if isinstance(found, Handover):
+            release(session, [found])
+            continue
+        notice = session.get_one(Notice, found.notice_id, populate_existing=True)
         notice.claim, notice.lease_until = "", None
-        if status is NoticeStatus.FAILED:
-            recording.move(session, notice, status, reason=reason, now=now)
+        if found.status is NoticeStatus.FAILED:
+            recording.move(session, notice, found.status, reason=found.reason, now=now)
             recording.after_failure(session, notice, now=now)
         else:
             doubt = "; an earlier copy may have arrived" if notice.doubts else ""
-            recording.move(session, notice, status, reason=reason + doubt, now=now)
+            recording.move(session, notice, found.status, reason=found.reason + doubt, now=now)
 
 
 def begin(session: Session, ready: Sequence[Handover], *, settings: Settings, now: datetime) -> list[Handover]:
     """Mark as `sending` what is still ours, and keep the messages; those of which the first byte may now leave."""
-    ours = _ours(session, ready)
+    ours = _still_lent(session, ready)
     begun = [handover for handover in ready if (handover.notice_id, handover.claim) in ours]
     if begun:
         until = now + timedelta(seconds=settings.lease_seconds)
@@ -80,15 +93,15 @@ def begin(session: Session, ready: Sequence[Handover], *, settings: Settings, no
     return begun
 
 
-def _ours(session: Session, taken: Sequence[Handover | Dropped]) -> set[tuple[int, str]]:
+def _still_lent(session: Session, taken: Sequence[Handover | Dropped]) -> set[tuple[int, str]]:
     """Which of these are still lent to us, and under which token; nobody else changes them in this transaction."""
-    return set(fetch(session, as_tuple, _HELD, ids=[each.notice_id for each in taken])) if taken else set()
+    return set(fetch(session, as_tuple, _STILL_LENT, ids=[each.notice_id for each in taken])) if taken else set()
 
 
 _LEND = (
     update(Notice).where(among(col(Notice.id), "ids")).values(claim=bindparam("token"), lease_until=bindparam("until"))
 )
-_HELD = (
+_STILL_LENT = (
     select(col(Notice.id), col(Notice.claim))
     .where(among(col(Notice.id), "ids"), PENDING)
     .with_for_update(skip_locked=True)  # another's since our lease ran out; two workers that wait would be a deadlock

@@ -21,13 +21,13 @@ from lifecycle.notices.domains import STUCK_SECONDS, Domains
 from lifecycle.notices.outbox import Due
 from lifecycle.notices.readers import Known
 from lifecycle.notices.recording import Handover, Outcome
-from lifecycle.notices.smtp import Relay
+from lifecycle.notices.smtp import Relay, fast_loop
 from lifecycle.notices.writing import Dropped
 from lifecycle.settings import Settings
 
 T = TypeVar("T")
 
-MOST_RESERVED = 512
+MOST_AT_ONCE = 512  # are lent and written
 GATHER_SECONDS, MOST_GATHERINGS = 0.002, 5  # the fewer commits the better, and a person does not notice
 WRITING_SECONDS = 0.001  # messages are written for so long, then what is on its way has its turn
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.005, 1.0  # seconds between looks at the relay's limits
@@ -46,19 +46,20 @@ class Dispatcher:
         self._relay = Relay(settings)
         self._refusals, self._domains = breaker.Refusals(), Domains(settings.smtp_connections)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="assent-mail")
-        self._runner = asyncio.Runner(loop_factory=_fast_loop)
+        self._runner = asyncio.Runner(loop_factory=fast_loop)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._news = False  # kept until a connection is free: what fell due may be more urgent than what is reserved
         self._stopping = False
         self._ready: list[Handover] = []
+        self._written: list[Handover] = []  # since then
         self._dropped: list[Dropped] = []
-        self._stocking: asyncio.Task[list[Handover]] | None = None
+        self._stocking: asyncio.Task[None] | None = None
         self._dry = False  # nothing more was due, and nothing has moved since
         self._running = dict[asyncio.Task[Outcome], Handover]()
         self._ended: list[asyncio.Task[Outcome]] = []
         self._finished: list[Outcome] = []
         self._awake, self._gathering = asyncio.Event(), False
-        self._pause, self._made_way = 0.0, False
+        self._pause = 0.0
         self._batch, self._stocked_at, self._recovered_at = settings.smtp_connections, -inf, -inf
 
     async def drain(self) -> int:
@@ -82,8 +83,10 @@ class Dispatcher:
     async def stop(self) -> None:
         """Begin no new hand-over, let those under way end and be put on record, and say goodbye to the relay."""
         self.close()
-        await self._in_thread(self._say_goodbye)
-        self._thread.shutdown(wait=False)
+        try:
+            await self._in_thread(self._say_goodbye)
+        finally:
+            self._thread.shutdown(wait=False)
 
     def _say_goodbye(self) -> None:
         try:
@@ -110,25 +113,25 @@ class Dispatcher:
             under_way = {*self._running, *([self._stocking] if self._stocking else [])}
             if under_way:
                 await asyncio.wait(under_way)
+            if self._stocking and self._stocking.exception():
+                self._stocking = None  # it failed as we did, or the next drain would fail of it
 
     async def _send_all(self) -> int:
         tried = 0
         while True:
             self._recover()
-            self._pause, self._made_way = 0.0, False
+            self._pause = 0.0
             begun = await self._turn()
             self._domains.begin(begun)
             for handover in begun:
                 self._start(handover)
             tried += len(begun)
-            if self._made_way:
-                continue
             self._stock()
             if self._running or self._ended or self._stocking:
                 await self._wait()
             elif self._pause:
                 await asyncio.sleep(self._pause)
-            else:
+            elif not self._news or self._stopping:
                 self._release()
                 return tried
 
@@ -151,58 +154,59 @@ class Dispatcher:
     # -- what comes next -------------------------------------------------------------------------------------------
 
     def _stock(self) -> None:
-        """See that what comes next is being written when the last of what is ready are about to leave: as much as
-        leaves soon."""
+        """See that what comes next is being written, unless there is plenty: as much at once as leaves soon."""
         low = len(self._ready) < self._batch
         if low and not (self._stopping or self._dry or self._stocking):
             took, self._stocked_at = monotonic() - self._stocked_at, monotonic()
             fits = self._batch * 2 if took < SOON_SECONDS else self._batch // 2
-            self._batch = max(self._settings.smtp_connections, min(fits, MOST_RESERVED))
+            self._batch = max(self._settings.smtp_connections, min(fits, MOST_AT_ONCE))
             self._stocking = asyncio.create_task(self._write(self._batch))
             self._stocking.add_done_callback(lambda _: self._awake.set())
 
-    async def _write(self, want: int) -> list[Handover]:
-        """Reserve up to so many of what is due and write them; what is on its way goes on meanwhile."""
+    async def _write(self, want: int) -> None:
+        """Take up to so many of what is due and write them; what is on its way goes on meanwhile."""
         token, lent = self._database.run(self._lend, want)
         self._dry = not lent
         if not lent:
-            return []
-        ready = list[Handover]()
+            return
         with self._database.reading() as session:
             known, now, since = Known(session, lent), self._clock(), monotonic()
             for due in lent:
-                written = writing.write(known, due, token, self._settings, now=now)
-                if isinstance(written, Handover):
-                    ready.append(written)
+                found = writing.write(known, due, token, self._settings, now=now)
+                if isinstance(found, Handover):
+                    self._written.append(found)
                 else:
-                    self._dropped.append(written)
+                    self._dropped.append(found)
                 if monotonic() - since > WRITING_SECONDS:
+                    session.commit()
                     await asyncio.sleep(0)
                     since = monotonic()
-        return ready
 
     def _lend(self, session: Session, want: int) -> tuple[str, list[Due]]:
-        """No more than the relay may take: in an outage one by one, and as many as its limits allow, but one at least,
-        to know whether any waits."""
-        now = self._clock()
+        """No more than the relay may take: in an outage one by one, and as many as its limits allow; but one at least,
+        to know whether any waits, and what is urgent although what is ready is as much as may leave."""
+        now, urgent = self._clock(), False
         if (outage := breaker.outage(session)) is not None:
             want = min(want, max(outage.probed - len(self._running) - len(self._ready), 0))
         if want and (allowed := pacing.allowance(session, self._settings, now=now)) is not None:
-            want = min(want, max(allowed.mails - len(self._ready), 0 if self._ready else 1))
-        return claiming.lend(session, limit=want, settings=self._settings, now=now) if want else ("", [])
+            urgent = bool(self._ready) and allowed.mails <= len(self._ready)
+            want = min(want, max(allowed.mails - (0 if urgent else len(self._ready)), 1))
+        return claiming.lend(session, limit=want, settings=self._settings, urgent=urgent, now=now) if want else ("", [])
 
     async def _take_in(self, *, news: bool) -> None:
         """What was written meanwhile; and when there is news, first what may be more urgent than what is ready."""
-        written = list[Handover]()
-        if self._stocking is not None and self._stocking.done():
-            stocking, self._stocking = self._stocking, None
-            written = await stocking
+        done = self._stocking if self._stocking is not None and self._stocking.done() else None
+        if done is not None:
+            self._stocking = None
         if news:
             self._news, self._dry = False, False
-            if self._ready or self._stocking:  # a few: a backlog would otherwise be reserved whole, news by news
-                written += await self._write(self._settings.smtp_connections)
-        if written:
-            self._ready = sorted(self._ready + written, key=lambda handover: handover.priority)
+            if self._ready or self._written or self._stocking:  # a few, or news by news a backlog would be lent whole
+                await self._write(self._settings.smtp_connections)
+        if done is not None or news:
+            self._ready = sorted(self._ready + self._written, key=lambda handover: handover.priority)
+            self._written = []
+        if done is not None:
+            done.result()
 
     # -- the transactions ------------------------------------------------------------------------------------------
 
@@ -212,8 +216,9 @@ class Dispatcher:
         room = 0 if self._stopping else self._settings.smtp_connections - len(self._running)
         await self._take_in(news=self._news and room > 0)
         finished, dropped = self._finished[:], self._dropped[:]
+        before = len(self._ready)
         begun, self._ready = self._database.run(self._transact, finished, dropped, self._ready, room)
-        self._dry = self._dry and not (finished or dropped or begun or self._made_way)
+        self._dry = self._dry and not (finished or dropped or len(self._ready) < before)
         del self._finished[: len(finished)], self._dropped[: len(dropped)]
         return begun
 
@@ -228,7 +233,7 @@ class Dispatcher:
         """What was begun, and what is still ready."""
         now = self._clock()
         recording.record(session, finished, settings=self._settings, now=now)
-        claiming.drop(session, dropped, now=now)
+        claiming.drop(session, dropped, self._settings, now=now)
         outage = self._refusals.count(session, [outcome.reply for outcome in finished], now=now)
         if outage is not None:
             room = min(room, max(outage.probed - len(self._running), 0))
@@ -239,7 +244,6 @@ class Dispatcher:
         first, rest = chosen.first, chosen.rest
         for until, away in chosen.put_off.items():
             claiming.release(session, away, due_at=until)
-        self._made_way = bool(chosen.put_off)
         if allowed is not None:
             urgent = [handover for handover in first if handover.priority == 0]
             bulk = first[len(urgent) :][: max(min(allowed.bulk, room - len(urgent)), 0)]
@@ -292,15 +296,6 @@ class Dispatcher:
         return Outcome(handover, reply, self._clock())
 
     def _release(self) -> None:
-        if self._ready:
-            self._database.run(claiming.release, self._ready)
-            self._ready = []
-
-
-def _fast_loop() -> asyncio.AbstractEventLoop:
-    """uvloop's, which does less work for each mail, where there is one."""
-    try:
-        from uvloop import new_event_loop
-    except ImportError:
-        return asyncio.new_event_loop()
-    return new_event_loop()
+        if left := self._ready + self._written:
+            self._database.run(claiming.release, left)
+            self._ready, self._written = [], []

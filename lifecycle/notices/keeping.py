@@ -35,7 +35,7 @@ def keep(session: Session, messages: Sequence[tuple[int, Packed]]) -> None:
     """Keep the message of each notice, in the place of one kept before."""
     if not messages:
         return
-    forms = {common: _form_id(session, common) for common in {message.common for _, message in messages}}
+    forms = {common: _form_id(session, common) for common in sorted({message.common for _, message in messages})}
     rows, start = list[tuple[int, int | None, int, int]](), 1
     for notice_id, (content, common) in messages:
         rows.append((notice_id, forms[common], start, len(content)))

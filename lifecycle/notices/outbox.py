@@ -234,11 +234,14 @@ class Due(NamedTuple):
     message_id: str
 
 
-def take_due(session: Session, channel: Channel, *, limit: int, now: datetime) -> list[Due]:
-    """Up to `limit` notices that are due, by priority and instant, locked for this transaction; those that another
-    one holds, or a worker has reserved, are passed over. Each priority is a range of one index, however many wait."""
+def take_due(session: Session, channel: Channel, *, limit: int, urgent: bool = False, now: datetime) -> list[Due]:
+    """Up to `limit` notices that are due, by priority and instant, or only of the first priority, if `urgent`.
+
+    They are locked for this transaction; those that another one holds, or that are lent to a worker, are passed over.
+    Each priority is a range of one index, however many wait.
+    """
     found: list[Due] = []
-    for priority in PRIORITIES:
+    for priority in PRIORITIES[:1] if urgent else PRIORITIES:
         if room := limit - len(found):
             found += fetch(session, Due, _FIRST_DUE, channel=channel, priority=priority, now=now, room=room)
     return found

@@ -209,8 +209,7 @@ def move(session: Session, notice: Notice, status: NoticeStatus, *, reason: str 
     outbox.move(notice, status)
     notice.reason = reason
     session.add(notice)
-    if status is not NoticeStatus.SENDING:
-        history.record(session, "clock", status.value, "notice", notice.id, now=now, attempt=notice.attempts)
+    history.record(session, "clock", status.value, "notice", notice.id, now=now, attempt=notice.attempts)
 
 
 def after_failure(session: Session, notice: Notice, *, now: datetime) -> None:

@@ -23,21 +23,25 @@ from lifecycle.states import Channel, NoticeStatus, Purpose
 class Dropped(NamedTuple):
     """A notice that does not leave, and what it ends as: nobody wants it any more, or it cannot be written."""
 
-    notice_id: int
+    due: Due
     claim: str
     status: NoticeStatus
     reason: str
+
+    @property
+    def notice_id(self) -> int:
+        return self.due.id
 
 
 def write(known: Known, due: Due, token: str, settings: Settings, *, now: datetime) -> Handover | Dropped:
     """The notice with its message for the worker that has this token, if it is to go out. Writes nothing down."""
     gone = contents.unwanted(known, due, now=now)
     if reason := gone or reminding.superseded(known.session, due, settings, now=now):
-        return Dropped(due.id, token, NoticeStatus.CANCELLED, reason)
+        return Dropped(due, token, NoticeStatus.CANCELLED, reason)
     try:
         return _handover(known, due, token, settings, now=now)
     except AssentError as error:
-        return Dropped(due.id, token, NoticeStatus.FAILED, str(error))
+        return Dropped(due, token, NoticeStatus.FAILED, str(error))
 
 
 def _handover(known: Known, due: Due, token: str, settings: Settings, *, now: datetime) -> Handover:
