@@ -17,12 +17,14 @@ from lifecycle import history, ledger, terminations, users
 from lifecycle.db import Database
 from lifecycle.errors import DatabaseError
 from lifecycle.models import Notice, Termination, User, Version
-from lifecycle.notices import keeping, outbox
-from lifecycle.notices.claiming import claim
+from lifecycle.notices import keeping, outbox, writing
+from lifecycle.notices.claiming import claim, drop, lend
 from lifecycle.notices.conversation import Reply
 from lifecycle.notices.delivery import Dispatcher
+from lifecycle.notices.readers import Known
 from lifecycle.notices.recording import MAX_ATTEMPTS, Handover, Outcome, record, recover
 from lifecycle.notices.smtp import Relay
+from lifecycle.notices.writing import Dropped
 from lifecycle.settings import Settings
 from lifecycle.states import AttemptOutcome, Channel, EngagementKind, Initiator, NoticeStatus, Purpose
 from tests.conftest import NOW
@@ -277,6 +279,26 @@ async def test_at_most_one_notice_for_each_connection_is_ever_in_doubt(world: Wo
         relay.released.set()
         assert await drain == 9
     assert set(world.statuses()) == {S.SENT}
+
+
+def test_what_was_to_be_dropped_is_judged_again_and_leaves_if_there_is_no_reason_any_more(world: World) -> None:
+    """The address was marked as bad when the mail was to be written, and corrected before that was on record."""
+    world.news("ada", "bob")
+
+    def mark(session: Session, bounced_at: datetime | None) -> None:
+        session.execute(update(User).values(email_bounced_at=bounced_at))
+
+    world.database.run(mark, NOW)
+    token, lent = world.database.run(lend, limit=9, settings=world.settings, now=NOW)
+    with world.database.reading() as session:
+        found = [writing.write(Known(session, lent), due, token, world.settings, now=NOW) for due in lent]
+    dropped = [each for each in found if isinstance(each, Dropped)]
+    assert [each.reason for each in dropped] == [outbox.BAD_ADDRESS] * 2
+    world.database.run(drop, dropped[:1], world.settings, now=NOW)
+    world.database.run(mark, None)
+    world.database.run(drop, dropped[1:], world.settings, now=NOW)
+    assert world.statuses() == [S.FAILED, S.OWED]
+    assert [handover.address for handover in world.claim()] == ["bob@example.com"]
 
 
 # -- put off and failed --------------------------------------------------------------------------------------------

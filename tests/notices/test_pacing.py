@@ -1,5 +1,7 @@
 """The relay's limits hold in every second and every hour, over all workers; what is urgent need not wait for bulk."""
 
+import asyncio
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
@@ -16,7 +18,7 @@ from lifecycle.settings import Settings
 from tests.conftest import NOW
 from tests.helpers import HOUR
 from tests.notices.scripted import scripted
-from tests.notices.test_delivery import World, little_world, news  # noqa: F401
+from tests.notices.test_delivery import World, end, little_world, news  # noqa: F401
 
 
 def take(session: Session, settings: Settings, wanted: int, now: datetime) -> int:
@@ -78,3 +80,23 @@ async def test_a_drain_waits_for_the_limit_and_sends_all(little_world: World) ->
         assert await dispatcher.drain() == 12
         await dispatcher.stop()
         assert len(relay.kept) == 12
+
+
+async def test_what_is_urgent_passes_bulk_that_waits_for_the_limit(little_world: World) -> None:  # noqa: F811
+    """Of eleven in the bucket bulk may take six. Five more of it are ready by then, as many as may leave at all."""
+    little_world.news(*(f"u{n}" for n in range(30)))
+    async with scripted() as relay, little_world.worker(relay, relay_per_hour=1000) as worker:
+        draining = asyncio.create_task(worker.drain())
+        await until(lambda: len(relay.kept) == 6)
+        await asyncio.sleep(0.1)
+        little_world.database.run(end)
+        worker.nudge()
+        await until(lambda: [kept.to for kept in relay.kept[6:]] == ["ada@example.com"])
+        worker.close()
+        await draining
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not holds():  # noqa: ASYNC110  (the relay tells nobody)
+            await asyncio.sleep(0.01)
