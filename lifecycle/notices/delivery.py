@@ -26,7 +26,6 @@ from lifecycle.notices.writing import Dropped
 from lifecycle.settings import Settings
 
 T = TypeVar("T")
-
 MOST_AT_ONCE = 512  # are lent and written
 GATHER_SECONDS, MOST_GATHERINGS = 0.002, 5  # the fewer commits the better, and a person does not notice
 WRITING_SECONDS = 0.001  # messages are written for so long, then what is on its way has its turn
