@@ -11,7 +11,8 @@ from lifecycle.states import MAX_DOUBTS, PENDING_STATUSES, AttemptOutcome, Chann
 PENDING = text(f"status IN {tuple(map(str, PENDING_STATUSES))}")
 WAITING = text(f"{PENDING} AND doubts < {MAX_DOUBTS}")
 
-FEW = text("request_id IS NOT NULL")  # most notices are of campaigns, which should not pay for this index
+# Most notices are of campaigns, which should not pay for these indexes.
+OF_REQUEST, OF_TERMINATION = text("request_id IS NOT NULL"), text("termination_id IS NOT NULL")
 
 
 class Notice(SQLModel, table=True):
@@ -24,7 +25,10 @@ class Notice(SQLModel, table=True):
         ),
         Index(None, "status", "id"),
         Index(None, "version_id", "purpose", "status", "sent_at"),
-        Index("ix_notices_request_id", "request_id", sqlite_where=FEW, postgresql_where=FEW),
+        Index("ix_notices_request_id", "request_id", sqlite_where=OF_REQUEST, postgresql_where=OF_REQUEST),
+        Index(
+            "ix_notices_termination_id", "termination_id", sqlite_where=OF_TERMINATION, postgresql_where=OF_TERMINATION
+        ),
         STRICT,
     )
 
@@ -35,7 +39,7 @@ class Notice(SQLModel, table=True):
     user_id: int | None = Field(default=None, foreign_key="users.id", index=True, nullable=True)
     address: str = ""
     version_id: int | None = Field(default=None, foreign_key="versions.id", nullable=True)
-    termination_id: int | None = Field(default=None, foreign_key="terminations.id", index=True, nullable=True)
+    termination_id: int | None = Field(default=None, foreign_key="terminations.id", nullable=True)
     reply_id: int | None = Field(default=None, foreign_key="replies.id", nullable=True)
     request_id: int | None = Field(default=None, foreign_key="requests.id", nullable=True)
 
